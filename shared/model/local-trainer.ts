@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import type { Shard } from '../data/shard.ts';
+import type { SummedUpdate } from '../privacy/update.ts';
+import type { Rng } from '../random/rng.ts';
+import { Defence } from './defence.ts';
+
+/** How one user's records are trained on, starting from the received parameters; plain SGD. */
+export const LocalPlan = z.strictObject({
+  epochs: z.number().int().positive(),
+  /** Records in one step; `all` takes the user's records in one step, without shuffling. */
+  batchSize: z.union([z.literal('all'), z.number().int().positive()]),
+  learningRate: z.number().positive(),
+  /** At most this many records of a user take part, the first ones by row order. */
+  maxRecordsPerUser: z.number().int().positive().default(1000),
+  /** Coefficient of 1/2 ||w||^2 over all parameters. */
+  l2: z.number().nonnegative().default(0),
+  defence: Defence.default({ type: 'none' }),
+});
+export type LocalPlan = z.infer<typeof LocalPlan>;
+
+/** One round's local work at one site. */
+export interface LocalTask {
+  /** Received parameters, shape (numParams,). */
+  readonly parameters: Float32Array;
+  readonly shard: Shard;
+  /** Indices of the drawn users, ascending. */
+  readonly users: Int32Array;
+  readonly plan: LocalPlan;
+  /** Decides RelaxLoss's parity when `parity` is `round`. */
+  readonly round: number;
+  /** Joint L2 bound over all parameters; 'unbounded' only where nothing is promised. */
+  readonly clipNorm: number | 'unbounded';
+  /** Shuffles of records into steps; forked by user index. */
+  readonly rng: Rng;
+}
+
+/** What local training gives: the sum of clipped updates, and diagnostics that never leave the site. */
+export interface LocalResult {
+  readonly sum: SummedUpdate;
+  /** L2 norm of each drawn user's update before clipping, shape (users.length,), after non-finite ones became zero. */
+  readonly norms: Float64Array;
+  /** Users whose update was not finite and was replaced by zero. */
+  readonly nonFinite: number;
+}
+
+/**
+ * Trains every drawn user on that user's records only, clips each update, and adds them up in float64 in ascending
+ * order. Providers must agree with the naive per-user loop to float tolerance; the run says which one it uses and why.
+ */
+export interface LocalTrainer {
+  readonly provider: 'general' | 'dense';
+  /** Backend and reason, for the log: e.g. `tfjs wasm (SIMD); tfjs-node is not installed`. */
+  readonly description: string;
+  clippedSum(task: LocalTask): Promise<LocalResult>;
+}
