@@ -26,3 +26,16 @@ export interface LedgerEntry {
   /** Integer >= 1. */
   readonly count: number;
 }
+
+/**
+ * The event of a release in which each user took part by an independent secret coin of probability q and noise of
+ * standard deviation z * C went onto the sum; at q = 1 there is no coin.
+ */
+export function sampledGaussian(
+  noiseMultiplier: NoiseMultiplier,
+  samplingRate: SamplingRate,
+): MechanismEvent {
+  return samplingRate === 1
+    ? { type: 'gaussian', noiseMultiplier }
+    : { type: 'poisson-subsampled-gaussian', noiseMultiplier, samplingRate };
+}

@@ -11,9 +11,12 @@ export interface Rng {
   uint32(): number;
   /** Uniform on the 2^53 multiples of 2^-53 in [0, 1). */
   uniform(): number;
-  /** `length` fresh random bytes. */
+  /** `length` fresh random bytes, never the ones that `uint32` or `uniform` hand out. */
   bytes(length: number): Uint8Array;
-  /** An independent stream under a label, so that a new consumer shifts nobody else's numbers. */
+  /**
+   * An independent stream under a label, so that a new consumer shifts nobody else's numbers. A seeded stream gives the
+   * same fork for the same label however much of it was used, so every purpose needs its own label.
+   */
   fork(label: string): Rng;
 }
 

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { PublicKey } from '../shared/crypto/identity.ts';
+import { Seed, SiteId } from '../shared/units.ts';
+import { AuditUsers } from './audit-roles.ts';
+import { SiteRule } from './load-shard.ts';
+
+/** Which trainer a site uses. Its results are the same to float tolerance. */
+export const TrainerChoice = z.strictObject({
+  provider: z.enum(['auto', 'general', 'dense']).default('auto'),
+  backend: z.enum(['auto', 'tfjs-node', 'wasm', 'cpu']).default('auto'),
+});
+export type TrainerChoice = z.infer<typeof TrainerChoice>;
+
+/** A site's configuration file. Paths are relative to the file. */
+export const ClientConfig = z.strictObject({
+  site: SiteId,
+  coordinator: z.strictObject({
+    url: z.string(),
+    /** The coordinator's key, received by another way than from the coordinator. */
+    publicKey: PublicKey,
+    /** Certificate authority of a coordinator whose certificate no public authority signed; a PEM file. */
+    ca: z.string().optional(),
+  }),
+  /** Key file, made by `parley keys`. */
+  identity: z.string(),
+  data: z.strictObject({ file: z.string(), schema: z.string(), site: SiteRule.optional() }),
+  /** A public constant, near the number of users that may train; everybody's denominator. Optional in simulations only. */
+  declaredUsers: z.number().int().positive().optional(),
+  policy: z.string(),
+  ledger: z.string(),
+  audit: AuditUsers.prefault({}),
+  trainer: TrainerChoice.prefault({}),
+  /** Only for scenarios: noise and draws then repeat, and everything is stamped `simulation: not private`. */
+  seed: Seed.optional(),
+});
+export type ClientConfig = z.infer<typeof ClientConfig>;

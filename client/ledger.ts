@@ -1,0 +1,210 @@
+import { Kysely, SqliteDialect, sql } from 'kysely';
+import Database from 'libsql';
+import { lengthPrefixed, sha256 } from '../shared/crypto/encoding.ts';
+import { ParleyError } from '../shared/errors.ts';
+import { rdpEpsilon } from '../shared/privacy/accountant.ts';
+import { type LedgerEntry, MechanismEvent } from '../shared/privacy/event.ts';
+import { appendEvent } from '../shared/privacy/ledger.ts';
+import { type Delta, type Epsilon, type RoundIndex, type RunId, Sha256 } from '../shared/units.ts';
+
+interface Tables {
+  /** One row for each release, chained by hash. */
+  entry: {
+    position: number;
+    run: string;
+    round: number;
+    plan_sha256: string;
+    event: string;
+    release_sha256: string;
+    previous_hash: string;
+    hash: string;
+  };
+  /** The bytes that were or will be sent for an entry; a retry sends these and no others. */
+  release: { run: string; round: number; bytes: Uint8Array };
+  /** The audit coins of a run, flipped once. */
+  roles: { run: string; bytes: Uint8Array };
+}
+
+const tables = [
+  `entry (position integer primary key, run text not null, round integer not null, plan_sha256 text not null,
+    event text not null, release_sha256 text not null, previous_hash text not null, hash text not null, unique (run, round))`,
+  'release (run text not null, round integer not null, bytes blob not null, primary key (run, round))',
+  'roles (run text primary key, bytes blob not null)',
+];
+
+/** A release as the ledger keeps it. */
+export interface StoredRelease {
+  readonly planSha256: Sha256;
+  readonly sha256: Sha256;
+  readonly bytes: Uint8Array;
+}
+
+/** What is about to be released. */
+export interface NewRelease {
+  readonly run: RunId;
+  readonly round: RoundIndex;
+  readonly planSha256: Sha256;
+  readonly event: MechanismEvent;
+  readonly bytes: Uint8Array;
+}
+
+/** The site's own privacy ledger: mechanism events of everything that ever left, on the site's own disk. */
+export interface SiteLedger {
+  /** All events so far, over all runs, as a run-length list. */
+  entries(): readonly LedgerEntry[];
+  /** Hash of the newest entry; of nothing when there is none. */
+  head(): Sha256;
+  /** The release of a round, if the ledger holds one. */
+  release(run: RunId, round: RoundIndex): Promise<StoredRelease | undefined>;
+  /** Entry and bytes in one durable transaction. Only after it returns may a byte be sent. */
+  commit(release: NewRelease): Promise<StoredRelease>;
+  /** The audit roles of a run; `flip` is called, and its result kept, when there are none yet. */
+  roles(run: RunId, flip: () => Int32Array): Promise<Int32Array>;
+  close(): Promise<void>;
+}
+
+const genesis = sha256('parley/1 ledger');
+
+/**
+ * Open a site's ledger and check its chain.
+ *
+ * @throws LEDGER_CORRUPT when an entry does not follow from the one before it: the site refuses to run until an
+ * administrator has restored the ledger.
+ */
+export async function openLedger(path: string): Promise<SiteLedger> {
+  const database = new Database(path);
+  database.pragma('journal_mode = WAL');
+  database.pragma('synchronous = FULL');
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
+  for (const table of tables) await sql.raw(`create table if not exists ${table}`).execute(db);
+  let chain = await checkedChain(db, path);
+  return {
+    entries: () => chain.entries,
+    head: () => chain.head,
+    release: (run, round) => storedRelease(db, run, round),
+    commit: async (release) => {
+      const { hash, stored } = await insertRelease(db, chain.head, release);
+      chain = { entries: appendEvent(chain.entries, release.event), head: hash };
+      return stored;
+    },
+    roles: async (run, flip) => {
+      await db
+        .insertInto('roles')
+        .values({ run, bytes: Buffer.from(flip().buffer) })
+        .onConflict((on) => on.doNothing())
+        .execute();
+      const row = await db
+        .selectFrom('roles')
+        .select('bytes')
+        .where('run', '=', run)
+        .executeTakeFirstOrThrow();
+      return new Int32Array(new Uint8Array(row.bytes).buffer);
+    },
+    close: () => db.destroy(),
+  };
+}
+
+/** Epsilon that the ledger covers at `delta`, with `event` on top when there is one. */
+export function ledgerEpsilon(ledger: SiteLedger, delta: Delta, event?: MechanismEvent): Epsilon {
+  return rdpEpsilon(event ? appendEvent(ledger.entries(), event) : ledger.entries(), delta);
+}
+
+interface Chain {
+  readonly entries: readonly LedgerEntry[];
+  readonly head: Sha256;
+}
+
+async function checkedChain(db: Kysely<Tables>, path: string): Promise<Chain> {
+  const rows = await db.selectFrom('entry').selectAll().orderBy('position').execute();
+  let chain: Chain = { entries: [], head: genesis };
+  for (const [position, row] of rows.entries()) {
+    const event = MechanismEvent.safeParse(jsonOf(row.event));
+    const intact =
+      row.position === position && row.previous_hash === chain.head && row.hash === entryHash(row);
+    if (!intact || !event.success)
+      throw new ParleyError(
+        'LEDGER_CORRUPT',
+        `${path}: entry ${position} does not follow from the one before it. Nothing is trained until the ledger is restored ` +
+          'from a backup that holds every release',
+      );
+    chain = { entries: appendEvent(chain.entries, event.data), head: Sha256.parse(row.hash) };
+  }
+  return chain;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function entryHash(row: Omit<Tables['entry'], 'hash' | 'position'>): Sha256 {
+  const fields = [
+    row.previous_hash,
+    row.run,
+    String(row.round),
+    row.plan_sha256,
+    row.event,
+    row.release_sha256,
+  ];
+  return sha256(lengthPrefixed(fields));
+}
+
+async function insertRelease(
+  db: Kysely<Tables>,
+  head: Sha256,
+  { run, round, planSha256, event, bytes }: NewRelease,
+): Promise<{ hash: Sha256; stored: StoredRelease }> {
+  const releaseSha256 = sha256(bytes);
+  const row = {
+    run,
+    round,
+    plan_sha256: planSha256,
+    event: JSON.stringify(event),
+    release_sha256: releaseSha256,
+    previous_hash: head,
+  };
+  const hash = entryHash(row);
+  await db.transaction().execute(async (transaction) => {
+    const { count } = await transaction
+      .selectFrom('entry')
+      .select((query) => query.fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow();
+    await transaction
+      .insertInto('entry')
+      .values({ ...row, position: count, hash })
+      .execute();
+    await transaction.insertInto('release').values({ run, round, bytes }).execute();
+  });
+  return { hash, stored: { planSha256, sha256: releaseSha256, bytes } };
+}
+
+async function storedRelease(
+  db: Kysely<Tables>,
+  run: RunId,
+  round: RoundIndex,
+): Promise<StoredRelease | undefined> {
+  const entry = await db
+    .selectFrom('entry')
+    .select(['plan_sha256', 'release_sha256'])
+    .where('run', '=', run)
+    .where('round', '=', round)
+    .executeTakeFirst();
+  if (!entry) return undefined;
+  const row = await db
+    .selectFrom('release')
+    .select('bytes')
+    .where('run', '=', run)
+    .where('round', '=', round)
+    .executeTakeFirst();
+  const bytes = row && new Uint8Array(row.bytes);
+  if (!bytes || sha256(bytes) !== entry.release_sha256)
+    throw new ParleyError(
+      'RELEASE_FORFEITED',
+      `run ${run}, round ${round}: the ledger has this release but its bytes are gone or changed; the round is forfeited ` +
+        'and noise is not drawn a second time',
+    );
+  return { planSha256: Sha256.parse(entry.plan_sha256), sha256: Sha256.parse(entry.release_sha256), bytes };
+}

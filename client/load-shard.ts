@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { type EncodedTable, encodeTable } from '../shared/data/encode.ts';
+import { hashedSite, selectUsers } from '../shared/data/partition.ts';
+import { columnsOf, type DataSchema, parseDataSchema } from '../shared/data/schema.ts';
+import type { Shard } from '../shared/data/shard.ts';
+import { assertNever, ParleyError } from '../shared/errors.ts';
+import { readTable } from './read-table.ts';
+
+/**
+ * Which users of a file belong to this site, where several simulated sites share one file; without a rule, all do.
+ * `hash` divides by user id; `column` takes the users whose first record holds `value` in the schema's site column.
+ */
+export const SiteRule = z.discriminatedUnion('type', [
+  z
+    .strictObject({
+      type: z.literal('hash'),
+      sites: z.number().int().positive(),
+      index: z.number().int().nonnegative(),
+    })
+    .refine(({ sites, index }) => index < sites, '`index` counts from 0 and must lie under `sites`'),
+  z.strictObject({ type: z.literal('column'), value: z.string() }),
+]);
+export type SiteRule = z.infer<typeof SiteRule>;
+
+/** What to load: the table, its schema, and the rule that says which users are this site's. */
+export interface LoadShardOptions {
+  readonly file: string;
+  readonly schema: DataSchema;
+  readonly site?: SiteRule;
+}
+
+/**
+ * A site's records, grouped by user. Throws what `readTable` and `encodeTable` throw, and DATA_EMPTY where the rule leaves
+ * this site no user, DATA_SCHEMA_INVALID where it needs a site column that the schema does not declare.
+ */
+export async function loadShard({ file, schema, site }: LoadShardOptions): Promise<Shard> {
+  const encoded = encodeTable(schema, await readTable(file, columnsOf(schema)));
+  if (site === undefined) return encoded.shard;
+  const isOurs = membership(site, schema, encoded);
+  const users = Int32Array.from(encoded.shard.userIds.keys()).filter(isOurs);
+  if (users.length === 0)
+    throw new ParleyError(
+      'DATA_EMPTY',
+      `${file} has no user for the site rule ${JSON.stringify(site)}: ${hint(site, encoded)}; correct the rule`,
+    );
+  return selectUsers(encoded.shard, users);
+}
+
+/** Read and validate a YAML schema file. Throws FILE_NOT_FOUND and DATA_SCHEMA_INVALID. */
+export async function readDataSchema(file: string): Promise<DataSchema> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new ParleyError(
+      'FILE_NOT_FOUND',
+      `${file} cannot be read: expected a data schema; check the path`,
+      {
+        cause,
+      },
+    );
+  }
+  return parseDataSchema(parseYaml(text, file), file);
+}
+
+function parseYaml(text: string, file: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new ParleyError('DATA_SCHEMA_INVALID', `${file} is not YAML: ${detail}`, { cause });
+  }
+}
+
+function membership(site: SiteRule, schema: DataSchema, encoded: EncodedTable): (user: number) => boolean {
+  switch (site.type) {
+    case 'hash':
+      return (user) => hashedSite(encoded.shard.userIds[user] ?? '', site.sites) === site.index;
+    case 'column':
+      if (schema.site === undefined)
+        throw new ParleyError(
+          'DATA_SCHEMA_INVALID',
+          'the site rule goes by a column, but the schema declares no `site` column; add `site: {column: ...}` to it',
+        );
+      return (user) => encoded.siteKeys[user] === site.value;
+    default:
+      return assertNever(site);
+  }
+}
+
+function hint(site: SiteRule, { siteKeys }: EncodedTable): string {
+  if (site.type === 'hash') return `expected at least ${site.sites} users or so in the file`;
+  const keys = [...new Set(siteKeys)].slice(0, 12).map((key) => `"${key}"`);
+  return `expected one of the site column's values, such as ${keys.join(', ')}`;
+}

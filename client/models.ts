@@ -1,0 +1,42 @@
+import { numParams } from '../shared/model/layout.ts';
+import type { LocalTrainer } from '../shared/model/local-trainer.ts';
+import type { ModelSpec } from '../shared/model/spec.ts';
+import { localTrainer, type TrainerChoice } from '../shared/model/trainer.ts';
+import { decodedModel } from '../shared/protocol/payloads.ts';
+import type { Plan } from '../shared/protocol/plan.ts';
+import type { Sha256 } from '../shared/units.ts';
+
+/** The site's copies of what it was sent: the newest parameters, and the trainer that was built for their specification. */
+export interface Models {
+  /** Parameters of a model, shape (numParams,), fetched once and checked against their hash. */
+  parameters(model: Plan['model']): Promise<Float32Array>;
+  trainer(spec: ModelSpec): Promise<LocalTrainer>;
+}
+
+type Fetch = (blob: { sha256: Sha256; sizeBytes: number }) => Promise<Uint8Array>;
+
+/** `announce` hears which trainer runs and why, whenever one is built. */
+export function modelCache(
+  fetch: Fetch,
+  choice: TrainerChoice,
+  announce: (description: string) => void,
+): Models {
+  let newest: { sha256: Sha256; parameters: Float32Array } | undefined;
+  let built: { spec: string; trainer: LocalTrainer } | undefined;
+  return {
+    parameters: async ({ spec, sha256, sizeBytes }) => {
+      if (newest?.sha256 === sha256) return newest.parameters;
+      const bytes = await fetch({ sha256, sizeBytes });
+      newest = { sha256, parameters: decodedModel(bytes, numParams(spec)) };
+      return newest.parameters;
+    },
+    trainer: async (spec) => {
+      const key = JSON.stringify(spec);
+      if (built?.spec === key) return built.trainer;
+      const trainer = await localTrainer(spec, choice);
+      announce(trainer.description);
+      built = { spec: key, trainer };
+      return trainer;
+    },
+  };
+}

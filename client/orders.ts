@@ -1,0 +1,132 @@
+import { setTimeout as waitMs } from 'node:timers/promises';
+import type { Identity } from '../shared/crypto/identity.ts';
+import { selectUsers } from '../shared/data/partition.ts';
+import type { Shard } from '../shared/data/shard.ts';
+import { type ErrorCode, ParleyError } from '../shared/errors.ts';
+import { recordSignals } from '../shared/model/evaluate.ts';
+import type { Decline, Stage } from '../shared/protocol/messages.ts';
+import { encodedSignals } from '../shared/protocol/payloads.ts';
+import type { EnrolTask, Plan, ScoreTask } from '../shared/protocol/plan.ts';
+import { encodedRoster } from '../shared/protocol/roster.ts';
+import { sealed } from '../shared/protocol/signed.ts';
+import { RoundIndex, type RunId } from '../shared/units.ts';
+import {
+  type AuditRoles,
+  type AuditUsers,
+  flipRoles,
+  packRoles,
+  rosterOf,
+  unpackRoles,
+} from './audit-roles.ts';
+import type { Models } from './models.ts';
+import { participate } from './participate.ts';
+import type { Session } from './session.ts';
+import { type SiteBeforeCoins, trainableUsers } from './site.ts';
+import { upload } from './transfer.ts';
+
+/** What carrying out orders takes. */
+export interface Desk {
+  readonly site: SiteBeforeCoins;
+  readonly identity: Identity;
+  readonly audit: AuditUsers;
+  /** The public constant; the number of users that may train when left out, in simulations only. */
+  readonly declaredUsers: number | undefined;
+  readonly session: Session;
+  readonly models: Models;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+  readonly note: (text: string) => void;
+}
+
+/** Enrol: flip the audit coins, once for each run, and send the roster of audit users. */
+export async function enrol(task: EnrolTask, desk: Desk): Promise<void> {
+  const { shard } = desk.site;
+  assertFits(task, shard);
+  const roles = await rolesOf(task.run, desk);
+  const declaredUsers = desk.declaredUsers ?? trainableUsers(shard, roles).length;
+  const privacy = desk.site.rng.kind === 'secure' ? 'private' : 'simulation: not private';
+  const roster = rosterOf(shard, roles, { declaredUsers, privacy });
+  await send(
+    {
+      run: task.run,
+      round: RoundIndex.parse(0),
+      stage: 'roster',
+      bytes: encodedRoster(roster, task.numClasses),
+    },
+    desk,
+  );
+}
+
+/**
+ * Take part in a round: fetch the model, prepare the release, wait for the plan's tick, send. A plan that this site does
+ * not go along with is declined with the reason; a release is the same bytes however often the plan arrives.
+ */
+export async function takePart(plan: Plan, arrivedMs: number, desk: Desk): Promise<void> {
+  try {
+    const parameters = await desk.models.parameters(plan.model);
+    const trainer = await desk.models.trainer(plan.model.spec);
+    const trainable = trainableUsers(desk.site.shard, await rolesOf(plan.run, desk));
+    const release = await participate(plan, parameters, { ...desk.site, trainable }, trainer);
+    await waitMs(Math.max(0, arrivedMs + plan.answerAfterMs - desk.now()));
+    await send({ run: plan.run, round: plan.round, stage: 'update', bytes: release.bytes }, desk);
+  } catch (error) {
+    if (!(error instanceof ParleyError) || !reasonsToDecline.has(error.code)) throw error;
+    desk.note(`declined round ${plan.round}: ${error.message}`);
+    const decline: Decline = {
+      run: plan.run,
+      round: plan.round,
+      stage: 'update',
+      code: error.code,
+      detail: error.message,
+    };
+    const reply = await desk.session.request({
+      type: 'decline',
+      signed: sealed(desk.identity, 'decline', decline),
+    });
+    if (reply.type === 'refused') desk.note(`the coordinator did not take the refusal: ${reply.detail}`);
+  }
+}
+
+/** Score the audit users under a model: signals of records whose users are outside the promise. */
+export async function score(task: ScoreTask, desk: Desk): Promise<void> {
+  const parameters = await desk.models.parameters(task.model);
+  const { users } = await rolesOf(task.run, desk);
+  const signals = await recordSignals(task.model.spec, parameters, selectUsers(desk.site.shard, users));
+  await send({ run: task.run, round: task.version, stage: 'signals', bytes: encodedSignals(signals) }, desk);
+}
+
+const reasonsToDecline: ReadonlySet<ErrorCode> = new Set([
+  'POLICY_REFUSED',
+  'BUDGET_EXCEEDED',
+  'EQUIVOCATION',
+  'RELEASE_FORFEITED',
+  'MODEL_INVALID',
+  'MODEL_HASH_MISMATCH',
+  'WRONG_SHAPE',
+  'NON_FINITE',
+]);
+
+async function rolesOf(run: RunId, { site, audit }: Desk): Promise<AuditRoles> {
+  const flip = (): Int32Array => packRoles(flipRoles(site.shard, audit, site.rng.fork(`run ${run} roles`)));
+  return unpackRoles(await site.ledger.roles(run, flip));
+}
+
+function assertFits(task: EnrolTask, { numFeatures, numClasses }: Shard): void {
+  if (task.numFeatures === numFeatures && task.numClasses === numClasses) return;
+  throw new ParleyError(
+    'WRONG_SHAPE',
+    `the run's model takes ${task.numFeatures} features and tells ${task.numClasses} classes apart, this site's data have ` +
+      `${numFeatures} and ${numClasses}: use the data schema that the federation agreed on`,
+  );
+}
+
+interface Payload {
+  readonly run: RunId;
+  readonly round: RoundIndex;
+  readonly stage: Stage;
+  readonly bytes: Uint8Array;
+}
+
+async function send({ bytes, ...about }: Payload, { identity, site, session }: Desk): Promise<void> {
+  await upload(session, { identity, about: { ...about, ledgerHead: site.ledger.head() }, bytes });
+}

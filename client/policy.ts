@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { assertNever, ParleyError } from '../shared/errors.ts';
+import { Defence } from '../shared/model/defence.ts';
+import { ModelSpec } from '../shared/model/spec.ts';
+import type { Plan } from '../shared/protocol/plan.ts';
+import { Delta } from '../shared/units.ts';
+
+/**
+ * The site's own rules. They are written at the site, checked at the site before anything is trained, and no coordinator
+ * can change them. A client without a policy does not start.
+ */
+export const SitePolicy = z.strictObject({
+  /** Epsilon that all releases of this site together may cost, at `delta`; the ledger counts. */
+  maxEpsilon: z.number().positive(),
+  delta: Delta,
+  minNoiseMultiplier: z.number().positive(),
+  /** The fewest sites that a plan must ask an answer from. */
+  minSites: z.number().int().positive().default(2),
+  maxSamplingRate: z.number().gt(0).lte(1).default(1),
+  /** `any`, or the model specifications that this site agreed to. */
+  allowedModels: z.union([z.literal('any'), z.array(ModelSpec)]).default('any'),
+  allowedDefences: z
+    .array(z.enum(Defence.options.map((option) => option.shape.type.value)))
+    .default(['none', 'relaxloss']),
+  /** Plans that promise nothing, for simulations with data that needs no protection. */
+  allowUnprotected: z.boolean().default(false),
+});
+export type SitePolicy = z.infer<typeof SitePolicy>;
+
+/**
+ * Step 2 of a round: hold a plan against the site's policy. What the ledger says is checked beside it.
+ *
+ * @throws POLICY_REFUSED naming the rule, its value here, what the plan asks, and who can change it.
+ */
+export function checkPlan(plan: Plan, policy: SitePolicy): void {
+  const refuse = (rule: string, expected: string, found: string): never => {
+    throw new ParleyError(
+      'POLICY_REFUSED',
+      `round ${plan.round}: this site's policy has ${rule} ${expected}, the plan has ${found}; only the site can change its policy`,
+    );
+  };
+  if (plan.minSites < policy.minSites) refuse('minSites', `${policy.minSites}`, `${plan.minSites}`);
+  if (!isAllowed(plan.model.spec, policy))
+    refuse('allowedModels', 'a list of models', 'a model that is not in it');
+  const defence = plan.local.defence.type;
+  if (!policy.allowedDefences.includes(defence))
+    refuse('allowedDefences', policy.allowedDefences.join(', ') || 'none at all', defence);
+  const { protection } = plan;
+  if (protection.samplingRate > policy.maxSamplingRate)
+    refuse('maxSamplingRate', `${policy.maxSamplingRate}`, `${protection.samplingRate}`);
+  switch (protection.type) {
+    case 'user-dp':
+      if (protection.noiseMultiplier < policy.minNoiseMultiplier)
+        refuse('minNoiseMultiplier', `${policy.minNoiseMultiplier}`, `${protection.noiseMultiplier}`);
+      return;
+    case 'none':
+      if (!policy.allowUnprotected) refuse('allowUnprotected', 'false', 'no protection at all');
+      return;
+    default:
+      assertNever(protection);
+  }
+}
+
+function isAllowed(spec: ModelSpec, { allowedModels }: SitePolicy): boolean {
+  // Both sides went through the same schema, so equal specifications have equal texts.
+  return (
+    allowedModels === 'any' ||
+    allowedModels.some((allowed) => JSON.stringify(allowed) === JSON.stringify(spec))
+  );
+}

@@ -1,0 +1,137 @@
+import { sha256 } from '../shared/crypto/encoding.ts';
+import type { Identity } from '../shared/crypto/identity.ts';
+import { ParleyError } from '../shared/errors.ts';
+import { chunkBytes, type Offer, type Reply, type Request } from '../shared/protocol/messages.ts';
+import { sealed } from '../shared/protocol/signed.ts';
+import type { Sha256 } from '../shared/units.ts';
+
+/** An authenticated way to ask the coordinator, across as many connections as it takes. */
+export interface Requester {
+  /** Rejects with CONNECTION_LOST when no reply can come. */
+  request(message: Request): Promise<Reply>;
+  /** Resolves when a connection is up and welcomed (at once, if it is); rejects when there will be none. */
+  reconnected(): Promise<void>;
+}
+
+/** What a site uploads, and the statement that it signs about it. */
+export interface Upload {
+  readonly identity: Identity;
+  readonly about: Omit<Offer, 'sha256' | 'sizeBytes'>;
+  readonly bytes: Uint8Array;
+}
+
+/** Replies that bring a transfer no further, in a row, before it is given up. */
+const maxStalls = 8;
+
+/**
+ * Upload bytes in chunks, each acknowledged before the next; after a lost connection the upload goes on where the
+ * coordinator says. Resolves once the coordinator has stored it, and does the same when it had stored it before.
+ *
+ * @throws what the coordinator refuses with: STALE_ROUND, EQUIVOCATION, PAYLOAD_TOO_LARGE, WRONG_SHAPE, ..., and
+ * CORRUPT_CHUNK when chunks keep arriving broken.
+ */
+export async function upload(requester: Requester, { identity, about, bytes }: Upload): Promise<void> {
+  const offer: Offer = { ...about, sha256: sha256(bytes), sizeBytes: bytes.length };
+  const signed = sealed(identity, 'offer', offer);
+  await acrossConnections(requester, async () => {
+    const stalls = countStalls('upload');
+    let reply = await requester.request({ type: 'offer', signed });
+    let before = -1;
+    while (reply.type === 'proceed') {
+      if (reply.offset >= bytes.length) throw unexpected('an offset within the upload', reply);
+      if (reply.offset <= before) stalls.add(`the coordinator asks for byte ${reply.offset} again`);
+      before = reply.offset;
+      reply = await requester.request(chunkOf(bytes, offer.sha256, reply.offset));
+      if (reply.type === 'refused' && reply.code === 'CORRUPT_CHUNK')
+        reply = await requester.request({ type: 'offer', signed });
+    }
+    if (reply.type !== 'accepted') throw unexpected('accepted', reply);
+  });
+}
+
+function chunkOf(bytes: Uint8Array, hash: Sha256, offset: number): Request {
+  const part = new Uint8Array(bytes.subarray(offset, offset + chunkBytes));
+  return { type: 'chunk', upload: hash, offset, sha256: sha256(part), bytes: part };
+}
+
+/** A blob as the signed plan names it. */
+export interface Wanted {
+  readonly sha256: Sha256;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Fetch a model in pieces, across lost connections.
+ *
+ * @throws MODEL_HASH_MISMATCH when the coordinator's bytes are not those that the plan names, by size (before anything is
+ * allocated) or by hash; CORRUPT_CHUNK when pieces keep arriving broken; UNKNOWN_BLOB.
+ */
+export async function fetchBlob(requester: Requester, wanted: Wanted): Promise<Uint8Array> {
+  let blob: Uint8Array | undefined;
+  let received = 0;
+  const stalls = countStalls('fetch');
+  while (received < wanted.sizeBytes) {
+    await acrossConnections(requester, async () => {
+      const piece = await requester.request({ type: 'fetch', sha256: wanted.sha256, offset: received });
+      if (piece.type !== 'piece') throw unexpected('a piece', piece);
+      assertFits(piece, received, wanted);
+      if (sha256(piece.bytes) !== piece.sha256) {
+        stalls.add(`the piece at byte ${received} does not have its hash`);
+        return;
+      }
+      blob ??= new Uint8Array(wanted.sizeBytes);
+      blob.set(piece.bytes, received);
+      received += piece.bytes.length;
+    });
+  }
+  if (blob !== undefined && sha256(blob) === wanted.sha256) return blob;
+  throw new ParleyError(
+    'MODEL_HASH_MISMATCH',
+    `the bytes sent for model ${wanted.sha256} have another hash: the coordinator is broken or not to be trusted`,
+  );
+}
+
+/** Run a step of a transfer; when its connection is lost, wait for the next one and run it again. */
+async function acrossConnections(requester: Requester, step: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      await step();
+      return;
+    } catch (error) {
+      if (!(error instanceof ParleyError && error.code === 'CONNECTION_LOST')) throw error;
+      await requester.reconnected();
+    }
+  }
+}
+
+function assertFits(piece: Extract<Reply, { type: 'piece' }>, received: number, wanted: Wanted): void {
+  if (piece.totalBytes !== wanted.sizeBytes)
+    throw new ParleyError(
+      'MODEL_HASH_MISMATCH',
+      `the coordinator has ${piece.totalBytes} bytes for model ${wanted.sha256}, the plan says ${wanted.sizeBytes}`,
+    );
+  if (piece.offset !== received || received + piece.bytes.length > wanted.sizeBytes)
+    throw new ParleyError(
+      'MESSAGE_INVALID',
+      `asked for the piece at byte ${received}, got ${piece.bytes.length} bytes at ${piece.offset}`,
+    );
+}
+
+function countStalls(what: string): { add(reason: string): void } {
+  let stalls = 0;
+  return {
+    add: (reason) => {
+      stalls += 1;
+      if (stalls > maxStalls)
+        throw new ParleyError(
+          'CORRUPT_CHUNK',
+          `the ${what} was given up after ${stalls} attempts: ${reason}`,
+        );
+    },
+  };
+}
+
+function unexpected(wanted: string, reply: Reply): ParleyError {
+  if (reply.type === 'refused') return new ParleyError(reply.code, reply.detail);
+  return new ParleyError('MESSAGE_INVALID', `expected ${wanted}, the coordinator replied ${reply.type}`);
+}

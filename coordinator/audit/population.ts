@@ -1,0 +1,174 @@
+import type { SubpopulationColumn } from '../../shared/data/shard.ts';
+import { ParleyError } from '../../shared/errors.ts';
+import { auditRoles, type Roster } from '../../shared/protocol/roster.ts';
+
+/** What an independent coin, flipped before the run, made of an audit user. Reference users never train and calibrate. */
+export type Role = (typeof auditRoles)[number];
+
+/** The audit users of one site or of several: who they are to the audit, and how their records are counted. */
+export interface AuditPopulation {
+  /** Shape (numUsers,). */
+  readonly roles: readonly Role[];
+  /** Shape (numUsers + 1,): records of user u stand in rows recordOffsets[u] .. recordOffsets[u + 1] - 1. */
+  readonly recordOffsets: Int32Array;
+  /** Shape (numRecords,), class index in 0 .. numClasses - 1. */
+  readonly labels: Int32Array;
+  /** 2 for a yes/no label. */
+  readonly numClasses: number;
+  /** Attributes by which users are grouped, codes of shape (numUsers,). */
+  readonly subpopulations: readonly SubpopulationColumn[];
+}
+
+/** The population of one site, under the name that becomes its value of the column `site`. */
+export interface PopulationPart {
+  readonly name: string;
+  readonly population: AuditPopulation;
+}
+
+/** The audit users that a site declared in its roster, for a model with `numClasses` classes. */
+export function populationOf(roster: Roster, numClasses: number): AuditPopulation {
+  return {
+    roles: Array.from(roster.users.roles, roleOf),
+    recordOffsets: offsetsOf(roster.recordCounts),
+    labels: roster.labels,
+    numClasses,
+    subpopulations: roster.subpopulations,
+  };
+}
+
+/**
+ * Several populations as one, users and records in the given order. Columns of one name are merged, values by name; users
+ * of a site without a column get the value `(not recorded)`, and a column `site` is added from the names (a declared
+ * column of that name becomes `site (declared)`). Throws DATA_EMPTY without parts and CONFIG_INVALID when the parts do
+ * not agree on the number of classes.
+ */
+export function mergePopulations(parts: readonly PopulationPart[]): AuditPopulation {
+  const populations = parts.map(({ population }) => population);
+  return {
+    roles: populations.flatMap(({ roles }) => roles),
+    recordOffsets: offsetsOf(
+      Int32Array.from(populations.flatMap((population) => [...recordCounts(population)])),
+    ),
+    labels: Int32Array.from(populations.flatMap(({ labels }) => [...labels])),
+    numClasses: agreedClasses(parts),
+    subpopulations: [siteColumn(parts), ...columnNames(populations).map((name) => merged(name, populations))],
+  };
+}
+
+/** Number of records of all audit users. */
+export function numRecords(population: AuditPopulation): number {
+  return population.labels.length;
+}
+
+/** Indices of the users with a role, ascending. */
+export function usersWithRole(population: AuditPopulation, role: Role): Int32Array {
+  return Int32Array.from(population.roles.flatMap((own, user) => (own === role ? [user] : [])));
+}
+
+/** Indices of the records of some users, user by user. */
+export function recordsOf({ recordOffsets }: AuditPopulation, users: Int32Array): number[] {
+  const records: number[] = [];
+  for (const user of users)
+    for (let record = recordOffsets[user] ?? 0; record < (recordOffsets[user + 1] ?? 0); record++)
+      records.push(record);
+  return records;
+}
+
+/** Number of users of each role. */
+export function roleCounts({ roles }: AuditPopulation): {
+  members: number;
+  heldOut: number;
+  reference: number;
+} {
+  const count = (role: Role): number => roles.filter((own) => own === role).length;
+  return { members: count('member'), heldOut: count('held-out'), reference: count('reference') };
+}
+
+/** The two samples that an attack is evaluated on, from scores of shape (numUsers,). */
+export interface ScoresByRole {
+  readonly members: Float64Array;
+  readonly heldOut: Float64Array;
+}
+
+/** Picks the scores of the member users and of the held-out users, in user order. */
+export function scoresByRole(population: AuditPopulation, scores: Float64Array): ScoresByRole {
+  return {
+    members: scores.filter((_, user) => population.roles[user] === 'member'),
+    heldOut: scores.filter((_, user) => population.roles[user] === 'held-out'),
+  };
+}
+
+const notRecorded = '(not recorded)';
+
+function columnNames(populations: readonly AuditPopulation[]): string[] {
+  return [
+    ...new Set(populations.flatMap(({ subpopulations }) => subpopulations.map(({ column }) => column))),
+  ];
+}
+
+function merged(name: string, populations: readonly AuditPopulation[]): SubpopulationColumn {
+  const values = populations.flatMap(({ roles, subpopulations }) => {
+    const own = subpopulations.find(({ column }) => column === name);
+    return roles.map((_, user) => own?.vocabulary[own.codes[user] ?? -1] ?? notRecorded);
+  });
+  const declared = populations.flatMap(({ subpopulations }) =>
+    subpopulations.filter(({ column }) => column === name).flatMap(({ vocabulary }) => vocabulary),
+  );
+  return coded(name === 'site' ? 'site (declared)' : name, values, declared);
+}
+
+function siteColumn(parts: readonly PopulationPart[]): SubpopulationColumn {
+  const values = parts.flatMap(({ name, population }) => population.roles.map(() => name));
+  return coded(
+    'site',
+    values,
+    parts.map(({ name }) => name),
+  );
+}
+
+/** A column from its values by name; declared values that no user has stay in the vocabulary. */
+function coded(column: string, values: readonly string[], declared: readonly string[]): SubpopulationColumn {
+  const vocabulary = [...new Set([...declared, ...values])];
+  const codeOf = new Map(vocabulary.map((value, code) => [value, code]));
+  return { column, vocabulary, codes: Int32Array.from(values, (value) => codeOf.get(value) ?? -1) };
+}
+
+function agreedClasses(parts: readonly PopulationPart[]): number {
+  const [first, ...others] = parts;
+  if (first === undefined)
+    throw new ParleyError(
+      'DATA_EMPTY',
+      'no site has audit users: an audit needs at least one site that scored the model',
+    );
+  const { numClasses } = first.population;
+  const differing = others.find(({ population }) => population.numClasses !== numClasses);
+  if (differing !== undefined)
+    throw new ParleyError(
+      'CONFIG_INVALID',
+      `the audit users of ${differing.name} have ${differing.population.numClasses} classes, those of ${first.name} ` +
+        `${numClasses}: every site of a run must use the same label`,
+    );
+  return numClasses;
+}
+
+function recordCounts({ recordOffsets }: AuditPopulation): Int32Array {
+  return recordOffsets.subarray(1).map((end, user) => end - (recordOffsets[user] ?? 0));
+}
+
+function offsetsOf(counts: Int32Array): Int32Array {
+  const offsets = new Int32Array(counts.length + 1);
+  counts.forEach((count, user) => {
+    offsets[user + 1] = (offsets[user] ?? 0) + count;
+  });
+  return offsets;
+}
+
+function roleOf(code: number): Role {
+  const role = auditRoles[code];
+  if (role === undefined)
+    throw new ParleyError(
+      'WRONG_SHAPE',
+      `audit role ${code} in a roster: expected 0 to ${auditRoles.length - 1}`,
+    );
+  return role;
+}

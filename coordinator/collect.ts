@@ -1,0 +1,138 @@
+import { ParleyError } from '../shared/errors.ts';
+import { numParams } from '../shared/model/layout.ts';
+import type { RecordSignals } from '../shared/model/signals.ts';
+import { decodedSignals, decodedUpdate, signalsBytes, updateBytes } from '../shared/protocol/payloads.ts';
+import type { Plan, ScoreTask } from '../shared/protocol/plan.ts';
+import type { SiteId } from '../shared/units.ts';
+import { numRecords } from './audit/population.ts';
+import type { Collection } from './desk.ts';
+import type { Participation, RunContext } from './state.ts';
+
+/** What a round's sites sent: noised updates in grid units by site, and who answered. */
+export interface Answers {
+  readonly updates: ReadonlyMap<SiteId, Int32Array>;
+  readonly participation: Participation;
+}
+
+/**
+ * Publish a plan and wait for the cohort. At the deadline the round goes on without the missing sites if enough answered;
+ * else it is repeated (the same plan again; sites resend the same bytes, so nothing is spent twice) or the run ends.
+ */
+export async function collectUpdates(
+  plan: Plan,
+  cohort: readonly SiteId[],
+  run: RunContext,
+): Promise<Answers> {
+  const params = numParams(plan.model.spec);
+  const size = updateBytes(params);
+  const collection = run.desk.expect({
+    stage: 'update',
+    round: plan.round,
+    sites: cohort,
+    order: { purpose: 'plan', value: plan },
+    sizeBytes: () => ({ min: size, max: size }),
+    accept: (_site, bytes) => decodedUpdate(bytes, params),
+  });
+  try {
+    await enoughAnswers(plan, collection, run);
+    return { updates: sorted(collection.answers), participation: participation(cohort, collection) };
+  } finally {
+    collection.close();
+  }
+}
+
+async function enoughAnswers(plan: Plan, collection: Collection<Int32Array>, run: RunContext): Promise<void> {
+  const { belowMinimum, maxRepeats } = run.config.cohort;
+  const allowed = belowMinimum === 'repeat' ? maxRepeats : 0;
+  for (let repeat = 0; ; repeat++) {
+    await settled(collection, plan.deadlineMs, { run, round: plan.round, stage: 'sites answered' });
+    const answered = collection.answers.size;
+    if (answered >= plan.minSites) return;
+    const reasons = [...collection.declined].map(
+      ([site, { code, detail }]) => `${site} declined (${code}: ${detail})`,
+    );
+    if (repeat >= allowed || collection.pending().length === 0)
+      throw new ParleyError(
+        'ROUND_QUORUM_LOST',
+        `round ${plan.round}: ${answered} site(s) answered, ${plan.minSites} are needed` +
+          `${reasons.length > 0 ? `; ${reasons.join('; ')}` : ''}. Restart the run when the sites are back, or lower cohort.minSites`,
+      );
+    run.observer.note(
+      `round ${plan.round}: ${answered} of ${plan.minSites} answers at the deadline; repeating the round`,
+    );
+  }
+}
+
+/** Ask every site that is present to score its audit users; a site that does not is left out of this round's audit. */
+export async function collectSignals(
+  task: ScoreTask,
+  run: RunContext,
+): Promise<ReadonlyMap<SiteId, RecordSignals>> {
+  const sites = run.desk.connected().filter((site) => run.sites.has(site));
+  const records = (site: SiteId): number => {
+    const enrolled = run.sites.get(site);
+    return enrolled ? numRecords(enrolled.population) : 0;
+  };
+  const collection = run.desk.expect({
+    stage: 'signals',
+    round: task.version,
+    sites,
+    order: { purpose: 'score', value: task },
+    sizeBytes: (site) => ({ min: signalsBytes(records(site)), max: signalsBytes(records(site)) }),
+    accept: async (site, bytes) => {
+      const signals = decodedSignals(bytes, records(site));
+      await run.store.saveSignals(task.version, site, bytes);
+      return signals;
+    },
+  });
+  try {
+    const stage = { run, round: Math.max(0, task.version - 1), stage: 'sites scored' };
+    await settled(collection, run.config.deadlines.scoreMs, stage);
+    if (collection.answers.size > 0) return sorted(collection.answers);
+    throw new ParleyError(
+      'ROUND_QUORUM_LOST',
+      `no site scored model version ${task.version} within ${run.config.deadlines.scoreMs} ms; a round without an audit is not counted`,
+    );
+  } finally {
+    collection.close();
+  }
+}
+
+interface StageOf {
+  readonly run: RunContext;
+  readonly round: number;
+  readonly stage: string;
+}
+
+async function settled<T>(collection: Collection<T>, deadlineMs: number, stage: StageOf): Promise<void> {
+  const { observer, signal } = stage.run;
+  await collection.settled({
+    deadlineMs,
+    signal,
+    progress: (done, total) => {
+      observer.stage(stage.round, stage.stage, done, total);
+    },
+  });
+  if (signal.aborted)
+    throw new ParleyError(
+      'INTERRUPTED',
+      `round ${stage.round} was interrupted; start the same command again to go on with it`,
+    );
+}
+
+function participation(cohort: readonly SiteId[], collection: Collection<Int32Array>): Participation {
+  const { answers, declined } = collection;
+  return {
+    asked: [...cohort],
+    answered: cohort.filter((site) => answers.has(site)),
+    declined: cohort.flatMap((site) => {
+      const reason = declined.get(site);
+      return reason ? [{ site, code: reason.code, detail: reason.detail }] : [];
+    }),
+    missing: collection.pending().toSorted(),
+  };
+}
+
+function sorted<T>(answers: ReadonlyMap<SiteId, T>): ReadonlyMap<SiteId, T> {
+  return new Map([...answers].sort(([a], [b]) => (a < b ? -1 : 1)));
+}

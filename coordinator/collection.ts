@@ -1,0 +1,107 @@
+import { ParleyError } from '../shared/errors.ts';
+import type { Decline, Notice, Offer, Stage } from '../shared/protocol/messages.ts';
+import type { RoundIndex, Sha256, SiteId } from '../shared/units.ts';
+import type { Changes, Limits } from './changes.ts';
+import { closeInbox, type Inbox, type InboxDuties } from './inbox.ts';
+
+/** What the coordinator asks of some sites: one upload from each, for one stage of one round. */
+export interface Expectation<T> {
+  readonly stage: Stage;
+  readonly round: RoundIndex;
+  readonly sites: readonly SiteId[];
+  /** Signed once, and sent to every asked site now and whenever it connects again without having answered. */
+  readonly order: { readonly purpose: 'enrol' | 'plan' | 'score'; readonly value: unknown };
+  /** Bounds on a site's upload, checked before anything is allocated for it. */
+  readonly sizeBytes: (site: SiteId) => { readonly min: number; readonly max: number };
+  /**
+   * Turn a whole upload into an answer, and store it. The site hears `accepted` only afterwards. A ParleyError refuses
+   * the upload; any other error is a fault of ours and comes out of `settled`.
+   */
+  readonly accept: (site: SiteId, bytes: Uint8Array, offer: Offer) => Promise<T> | T;
+}
+
+/** The answers as they come in. */
+export interface Collection<T> {
+  readonly answers: ReadonlyMap<SiteId, T>;
+  readonly declined: ReadonlyMap<SiteId, Decline>;
+  /** Asked sites that have neither answered nor declined. */
+  pending(): SiteId[];
+  /** Resolves when no site is pending, the deadline has passed or the signal aborted; may be called again to wait on. */
+  settled(limits: Limits & { readonly progress?: (done: number, asked: number) => void }): Promise<void>;
+  /** Enter an answer that was stored before a restart, with the hash of its upload. */
+  seed(site: SiteId, answer: T, sha256: Sha256): void;
+  /** Take no more: later uploads are STALE_ROUND, but what was accepted stays accepted. */
+  close(): void;
+}
+
+/** A collection, and the inbox through which connections fill it. */
+export function openCollection<T>(
+  expectation: Expectation<T>,
+  order: Notice,
+  changes: Changes,
+): { collection: Collection<T>; inbox: Inbox } {
+  const { stage, round, sites } = expectation;
+  const entries: Entries<T> = { answers: new Map(), declined: new Map(), fault: undefined };
+  const { answers, declined } = entries;
+  const inbox: Inbox = {
+    stage,
+    round,
+    order,
+    standings: new Map(sites.map((site) => [site, { phase: 'waiting' }])),
+    duties: dutiesOf(expectation, entries, changes),
+  };
+  const pending = (): SiteId[] => sites.filter((site) => !answers.has(site) && !declined.has(site));
+  const isSettled = (progress?: (done: number, asked: number) => void): boolean => {
+    if (entries.fault) throw entries.fault;
+    const open = pending().length;
+    progress?.(sites.length - open, sites.length);
+    return open === 0;
+  };
+  const collection: Collection<T> = {
+    answers,
+    declined,
+    pending,
+    settled: ({ progress, ...limits }) => changes.until(() => isSettled(progress), limits),
+    seed: (site, answer, sha256) => {
+      answers.set(site, answer);
+      inbox.standings.set(site, { phase: 'accepted', sha256 });
+      changes.changed();
+    },
+    close: () => {
+      closeInbox(inbox);
+    },
+  };
+  return { collection, inbox };
+}
+
+interface Entries<T> {
+  readonly answers: Map<SiteId, T>;
+  readonly declined: Map<SiteId, Decline>;
+  /** What failed on our side while storing. */
+  fault: Error | undefined;
+}
+
+function dutiesOf<T>(expectation: Expectation<T>, entries: Entries<T>, changes: Changes): InboxDuties {
+  return {
+    sizeBytes: expectation.sizeBytes,
+    accept: async (site, bytes, offer) => {
+      try {
+        const answer = await expectation.accept(site, bytes, offer);
+        return () => {
+          entries.answers.set(site, answer);
+          changes.changed();
+        };
+      } catch (error) {
+        if (!(error instanceof ParleyError)) {
+          entries.fault = error instanceof Error ? error : new Error(String(error));
+          changes.changed();
+        }
+        throw error;
+      }
+    },
+    declined: (site, decline) => {
+      entries.declined.set(site, decline);
+      changes.changed();
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { PublicKey } from '../shared/crypto/identity.ts';
+import { ParleyError } from '../shared/errors.ts';
+import { LocalPlan } from '../shared/model/local-trainer.ts';
+import { ModelSpec } from '../shared/model/spec.ts';
+import { noiseMultiplierFor } from '../shared/privacy/calibrate.ts';
+import { PublishedFigure } from '../shared/protocol/manifest.ts';
+import { Protection } from '../shared/protocol/plan.ts';
+import { ClipNorm, Delta, Epsilon, NoiseMultiplier, SamplingRate, Seed, SiteId } from '../shared/units.ts';
+import { ServerOptimizer } from './aggregate/server-step.ts';
+import { AuditOptions } from './audit/audit-round.ts';
+import { LeakagePolicy } from './audit/leakage-policy.ts';
+
+const count = z.number().int().positive();
+const durationMs = z.number().int().nonnegative();
+
+/** The promise as it is written down: the noise multiplier itself, or the epsilon that it must keep. */
+const ProtectionConfig = z.discriminatedUnion('type', [
+  z
+    .strictObject({
+      type: z.literal('user-dp'),
+      mode: z.literal('local').default('local'),
+      clipNorm: ClipNorm,
+      samplingRate: SamplingRate,
+      delta: Delta,
+      noiseMultiplier: NoiseMultiplier.optional(),
+      /** Solve the noise multiplier so that all rounds together stay within this epsilon at `delta`. */
+      epsilon: z.number().positive().optional(),
+    })
+    .refine(
+      (p) => (p.noiseMultiplier === undefined) !== (p.epsilon === undefined),
+      'give either noiseMultiplier or epsilon, not both',
+    ),
+  z.strictObject({
+    type: z.literal('none'),
+    gridRange: ClipNorm.prefault(16),
+    samplingRate: SamplingRate.prefault(1),
+    delta: Delta.prefault(1e-6),
+  }),
+]);
+
+/** What a federation is to do: the part of a configuration that sites, scenarios and real coordinators share. */
+export const FederationConfig = z.strictObject({
+  name: z.string().regex(/^[a-z0-9-]{1,40}$/, 'lower-case letters, digits and dashes'),
+  description: z.string().default(''),
+  rounds: count,
+  model: ModelSpec,
+  local: LocalPlan,
+  protection: ProtectionConfig,
+  server: ServerOptimizer,
+  cohort: z
+    .strictObject({
+      /** How many of the enrolled sites are asked in a round. */
+      sites: z.union([z.literal('all'), count]).default('all'),
+      /** A round needs this many answers. */
+      minSites: count.default(2),
+      belowMinimum: z.enum(['repeat', 'end']).default('repeat'),
+      maxRepeats: z.number().int().nonnegative().default(3),
+    })
+    .prefault({}),
+  deadlines: z
+    .strictObject({
+      enrolMs: durationMs.positive().default(600_000),
+      roundMs: durationMs.positive().default(600_000),
+      scoreMs: durationMs.positive().default(300_000),
+      /** From a plan's arrival to a site's answer; 0 only in simulations. */
+      answerAfterMs: durationMs.default(0),
+    })
+    .prefault({}),
+  audit: AuditOptions.prefault({}),
+  leakage: LeakagePolicy.prefault([]),
+  /** The epsilon that the report shows as the limit; sites enforce their own. */
+  epsilonLimit: z.number().positive().nullable().default(null),
+  /** Number of colluding sites in the recipients' view. */
+  colludingSites: z.number().int().nonnegative().default(1),
+  /** Only for scenarios: a seeded run repeats exactly and is not private. */
+  seed: Seed.nullable().default(null),
+  published: z.array(PublishedFigure).default([]),
+});
+export type FederationConfig = z.infer<typeof FederationConfig>;
+
+/** A real coordinator: a federation, where it listens, who it is and which sites it knows. */
+export const CoordinatorConfig = z.strictObject({
+  federation: FederationConfig,
+  listen: z
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: z.number().int().min(0).max(65_535).default(7443),
+      tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
+    })
+    .prefault({}),
+  identity: z.string(),
+  sites: z.array(z.strictObject({ id: SiteId, publicKey: PublicKey })).min(1),
+  directory: z.string(),
+});
+export type CoordinatorConfig = z.infer<typeof CoordinatorConfig>;
+
+/**
+ * The promise of every plan. A target epsilon is solved on the safe side: the noise multiplier returned never costs more.
+ *
+ * @throws CONFIG_INVALID when the cohort cannot reach its own minimum; CALIBRATION_IMPOSSIBLE when no noise will do.
+ */
+export function protectionOf(config: FederationConfig): Protection {
+  const { protection, rounds, cohort } = config;
+  if (cohort.sites !== 'all' && cohort.sites < cohort.minSites)
+    throw new ParleyError(
+      'CONFIG_INVALID',
+      `cohort.sites is ${cohort.sites} but cohort.minSites is ${cohort.minSites}: ask at least as many sites as a round needs`,
+    );
+  if (protection.type === 'none') return protection;
+  const { epsilon, noiseMultiplier, ...rest } = protection;
+  const solved =
+    noiseMultiplier ??
+    noiseMultiplierFor({
+      epsilon: Epsilon.parse(epsilon),
+      delta: rest.delta,
+      rounds,
+      samplingRate: rest.samplingRate,
+    });
+  return { ...rest, noiseMultiplier: solved };
+}

@@ -1,0 +1,171 @@
+import { assertNever, ParleyError } from '../shared/errors.ts';
+import type { Decline, Notice, Offer, Reply, Stage } from '../shared/protocol/messages.ts';
+import type { RoundIndex, Sha256, SiteId } from '../shared/units.ts';
+import { type Chunk, type IncomingUpload, incomingUpload } from './uploads.ts';
+
+/** Where one asked site stands. */
+type Standing =
+  | { readonly phase: 'waiting' }
+  | { readonly phase: 'receiving'; readonly upload: IncomingUpload }
+  | { readonly phase: 'storing'; readonly sha256: Sha256; readonly reply: Promise<Reply> }
+  | { readonly phase: 'accepted'; readonly sha256: Sha256 }
+  | { readonly phase: 'declined' };
+
+/** What an inbox hands on while its collection is open. */
+export interface InboxDuties {
+  sizeBytes(site: SiteId): { readonly min: number; readonly max: number };
+  /** Resolves when the answer is stored, with what enters it into the collection; a ParleyError refuses the upload. */
+  accept(site: SiteId, bytes: Uint8Array, offer: Offer): Promise<() => void>;
+  declined(site: SiteId, decline: Decline): void;
+}
+
+/** The uploads asked of some sites for one stage of one round: one from each, idempotent, never two different ones. */
+export interface Inbox {
+  readonly stage: Stage;
+  readonly round: RoundIndex;
+  /** The signed order that asks for it. */
+  readonly order: Notice;
+  readonly standings: Map<SiteId, Standing>;
+  /** undefined once closed: then only what was settled before is confirmed again. */
+  duties: InboxDuties | undefined;
+}
+
+const accepted: Reply = { type: 'accepted' };
+
+export function isPending(inbox: Inbox, site: SiteId): boolean {
+  const phase = inbox.standings.get(site)?.phase;
+  return phase !== undefined && phase !== 'accepted' && phase !== 'declined';
+}
+
+/** Close an inbox and let go of everything but who was accepted, by hash, and who declined. */
+export function closeInbox(inbox: Inbox): void {
+  inbox.duties = undefined;
+  for (const site of inbox.standings.keys())
+    if (isPending(inbox, site)) inbox.standings.set(site, { phase: 'waiting' });
+}
+
+/**
+ * A site offers an upload.
+ *
+ * @throws STALE_ROUND when it is not (or no longer) asked for; EQUIVOCATION when the site said something else before;
+ * PAYLOAD_TOO_LARGE or WRONG_SHAPE by its size; and what storing refuses.
+ */
+export function takeOffer(inbox: Inbox, site: SiteId, offer: Offer): Reply | Promise<Reply> {
+  const standing = standingOf(inbox, site);
+  switch (standing.phase) {
+    case 'waiting':
+      return begin(inbox, site, offer);
+    case 'receiving': {
+      const before = standing.upload.offer;
+      if (before.sha256 !== offer.sha256 || before.sizeBytes !== offer.sizeBytes)
+        throw twoWords(inbox, site, `an upload with hash ${before.sha256}`);
+      return { type: 'proceed', offset: standing.upload.received() };
+    }
+    case 'storing':
+    case 'accepted':
+      if (standing.sha256 !== offer.sha256)
+        throw twoWords(inbox, site, `an upload with hash ${standing.sha256}`);
+      return standing.phase === 'storing' ? standing.reply : accepted;
+    case 'declined':
+      throw twoWords(inbox, site, 'that it declines');
+    default:
+      return assertNever(standing);
+  }
+}
+
+/** A site declines. The first reason stands. Throws STALE_ROUND and EQUIVOCATION as offers do. */
+export function takeDecline(inbox: Inbox, site: SiteId, decline: Decline): Reply {
+  const standing = standingOf(inbox, site);
+  if (standing.phase === 'declined') return accepted;
+  if (standing.phase === 'accepted' || standing.phase === 'storing')
+    throw twoWords(inbox, site, `an upload with hash ${standing.sha256}`);
+  inbox.standings.set(site, { phase: 'declined' });
+  openDuties(inbox).declined(site, decline);
+  return accepted;
+}
+
+/** A site sends a chunk; undefined when it belongs to no upload of this inbox. Throws CORRUPT_CHUNK, PAYLOAD_TOO_LARGE. */
+export function takeChunk(inbox: Inbox, site: SiteId, chunk: Chunk): Reply | Promise<Reply> | undefined {
+  const standing = inbox.standings.get(site);
+  switch (standing?.phase) {
+    case 'receiving':
+      return standing.upload.offer.sha256 === chunk.upload
+        ? receive(inbox, site, { upload: standing.upload, chunk })
+        : undefined;
+    case 'storing':
+      return standing.sha256 === chunk.upload ? standing.reply : undefined;
+    case 'accepted':
+      return standing.sha256 === chunk.upload ? accepted : undefined;
+    case 'waiting':
+    case 'declined':
+    case undefined:
+      return undefined;
+  }
+}
+
+function begin(inbox: Inbox, site: SiteId, offer: Offer): Reply {
+  const { min, max } = openDuties(inbox).sizeBytes(site);
+  if (offer.sizeBytes > max)
+    throw new ParleyError(
+      'PAYLOAD_TOO_LARGE',
+      `${label(inbox)} of site ${site} may have ${max} bytes, it claims ${offer.sizeBytes}`,
+    );
+  if (offer.sizeBytes < min)
+    throw new ParleyError(
+      'WRONG_SHAPE',
+      `${label(inbox)} of site ${site} must have at least ${min} bytes, it has ${offer.sizeBytes}`,
+    );
+  inbox.standings.set(site, { phase: 'receiving', upload: incomingUpload(offer) });
+  return { type: 'proceed', offset: 0 };
+}
+
+function receive(
+  inbox: Inbox,
+  site: SiteId,
+  { upload, chunk }: { upload: IncomingUpload; chunk: Chunk },
+): Reply | Promise<Reply> {
+  const bytes = upload.take(chunk);
+  if (bytes === undefined) return { type: 'proceed', offset: upload.received() };
+  const { sha256 } = upload.offer;
+  const stored = openDuties(inbox).accept(site, bytes, upload.offer);
+  const reply = stored.then(
+    (enter) => {
+      if (inbox.duties === undefined) throw stale(inbox, site);
+      // Both in one step: nobody sees an answer whose upload is not accepted, or the reverse.
+      inbox.standings.set(site, { phase: 'accepted', sha256 });
+      enter();
+      return accepted;
+    },
+    (error: unknown) => {
+      // What was refused may be corrected: another upload can be offered.
+      inbox.standings.set(site, { phase: 'waiting' });
+      throw error;
+    },
+  );
+  inbox.standings.set(site, { phase: 'storing', sha256, reply });
+  return reply;
+}
+
+function standingOf(inbox: Inbox, site: SiteId): Standing {
+  const standing = inbox.standings.get(site);
+  const isSettled = standing?.phase === 'accepted' || standing?.phase === 'declined';
+  if (standing === undefined || (inbox.duties === undefined && !isSettled)) throw stale(inbox, site);
+  return standing;
+}
+
+function openDuties(inbox: Inbox): InboxDuties {
+  if (inbox.duties === undefined) throw new TypeError(`${label(inbox)} is closed`);
+  return inbox.duties;
+}
+
+function stale(inbox: Inbox, site: SiteId): ParleyError {
+  return new ParleyError('STALE_ROUND', `${label(inbox)} is not wanted of site ${site} (any more)`);
+}
+
+function twoWords(inbox: Inbox, site: SiteId, before: string): ParleyError {
+  return new ParleyError('EQUIVOCATION', `for ${label(inbox)}, site ${site} said ${before} before`);
+}
+
+function label({ stage, round }: Inbox): string {
+  return `${stage} ${round}`;
+}

@@ -1,0 +1,51 @@
+import type { RecordSignals } from '../shared/model/signals.ts';
+import { type RoundReport, reportVersion } from '../shared/protocol/report.ts';
+import { RoundIndex, type SiteId } from '../shared/units.ts';
+import { auditRound } from './audit/audit-round.ts';
+import { judge } from './audit/leakage-policy.ts';
+import { utilityOf } from './audit/utility.ts';
+import { mirroredEpsilon } from './mirror.ts';
+import { evidenceOf } from './observations.ts';
+import type { RunContext, RunState } from './state.ts';
+
+/**
+ * Attack the new model and say what it is worth and what it gives away: utility on held-out audit users, epsilon in both
+ * views from the mirror of the sites' ledgers, the audit with its controls, and the verdict of the leakage policy.
+ */
+export function reportRound(
+  after: RunState,
+  signals: ReadonlyMap<SiteId, RecordSignals>,
+  { run, seconds }: { run: RunContext; seconds: number },
+): RoundReport {
+  const round = RoundIndex.parse(after.round - 1);
+  const evidence = evidenceOf(after.observations, signals, run.sites);
+  const audit = auditRound(evidence, run.config.audit, run.rng.fork(`audit/${round}`));
+  const { delta } = run.protection;
+  const sites = after.participations.at(-1);
+  return {
+    reportVersion,
+    run: run.run,
+    round,
+    rounds: run.config.rounds,
+    sites: sites ?? { asked: [], answered: [], declined: [], missing: [] },
+    utility: utilityOf(evidence.population, evidence.current),
+    epsilon: {
+      ...mirroredEpsilon(after.participations, run.protection, run.config.colludingSites),
+      delta,
+      limit: run.config.epsilonLimit,
+    },
+    audit,
+    policy: judge(run.config.leakage, audit),
+    refused: run.desk.refused(),
+    modelSha256: after.model.sha256,
+    privacy: privacyOf(run),
+    seconds,
+  };
+}
+
+/** One seeded party is enough to make a whole run a simulation. */
+export function privacyOf(run: Pick<RunContext, 'sites' | 'rng'>): RoundReport['privacy'] {
+  const simulated =
+    run.rng.kind === 'seeded' || [...run.sites.values()].some((site) => site.privacy !== 'private');
+  return simulated ? 'simulation: not private' : 'private';
+}

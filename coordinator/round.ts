@@ -1,0 +1,101 @@
+import { gridStep } from '../shared/privacy/grid.ts';
+import type { ScoreTask } from '../shared/protocol/plan.ts';
+import { type Plan, protocolVersion } from '../shared/protocol/plan.ts';
+import type { RoundReport } from '../shared/protocol/report.ts';
+import { RoundIndex } from '../shared/units.ts';
+import { meanUpdate, publicDenominator, sumUpdates } from './aggregate/mean.ts';
+import { serverStep } from './aggregate/server-step.ts';
+import { optimizerBytes, saveModel } from './checkpoint.ts';
+import { selectCohort } from './cohort.ts';
+import { type Answers, collectSignals, collectUpdates } from './collect.ts';
+import { observed } from './observations.ts';
+import { reportRound } from './report-round.ts';
+import type { RunContext, RunState } from './state.ts';
+
+/** What a round leaves: the state that the next one starts from, and its report. */
+export interface FinishedRound {
+  readonly after: RunState;
+  readonly report: RoundReport;
+}
+
+/**
+ * One round, as the protocol has it (DESIGN section 2): select the cohort, publish the plan, collect the noised updates,
+ * step the server, let the audit users score the new model, attack it, and commit round and report together. Returns the
+ * state that the next round starts from, and the report.
+ *
+ * @throws ROUND_QUORUM_LOST when too few sites answer and the configuration does not repeat the round any further;
+ * INTERRUPTED when the operator stops the run: nothing of the unfinished round is kept.
+ */
+export async function runRound(before: RunState, run: RunContext): Promise<FinishedRound> {
+  const startedMs = run.now();
+  const cohort = await run.store.begin(
+    before.round,
+    selectCohort(present(run), run.config.cohort.sites, roundRng(before, run)),
+  );
+  const answers = await collectUpdates(planOf(before, run), cohort, run);
+  const stepped = step(before, answers, run);
+  const model = saveModel(stepped.parameters, run);
+  const version = RoundIndex.parse(before.round + 1);
+  const signals = await collectSignals(scoreTaskOf(version, model, run), run);
+  const observations = observed(before.observations, signals, run.sites);
+  const after: RunState = {
+    round: version,
+    model,
+    optimizer: stepped.state,
+    participations: [...before.participations, answers.participation],
+    observations,
+  };
+  const report = reportRound(after, signals, { run, seconds: (run.now() - startedMs) / 1000 });
+  await run.store.finish({ report, optimizer: optimizerBytes(after.optimizer) });
+  run.desk.announce('report', report);
+  run.observer.report(report);
+  return { after, report };
+}
+
+/** The order of a round. It depends on nothing but the run and its state, so a repeated round repeats it to the byte. */
+export function planOf(state: RunState, run: RunContext): Plan {
+  const { config } = run;
+  return {
+    protocolVersion,
+    run: run.run,
+    round: state.round,
+    rounds: config.rounds,
+    model: modelOf(state.model, run),
+    local: config.local,
+    protection: run.protection,
+    minSites: config.cohort.minSites,
+    answerAfterMs: config.deadlines.answerAfterMs,
+    deadlineMs: config.deadlines.roundMs,
+  };
+}
+
+/** The order to score the audit users under a model version. */
+export function scoreTaskOf(version: RoundIndex, model: RunState['model'], run: RunContext): ScoreTask {
+  return { run: run.run, version, model: modelOf(model, run) };
+}
+
+function modelOf(model: RunState['model'], run: RunContext): Plan['model'] {
+  return { spec: run.config.model, sha256: model.sha256, sizeBytes: model.sizeBytes };
+}
+
+function step(before: RunState, answers: Answers, run: RunContext): ReturnType<typeof serverStep> {
+  const { parameters } = before.model;
+  const { protection, config } = run;
+  const range = protection.type === 'none' ? protection.gridRange : protection.clipNorm;
+  const declared = answers.participation.answered.map((site) => run.sites.get(site)?.declaredUsers ?? 0);
+  const sum = sumUpdates(answers.updates.values(), parameters.length);
+  const mean = meanUpdate(
+    sum,
+    gridStep(range, parameters.length),
+    publicDenominator(protection.samplingRate, declared),
+  );
+  return serverStep(config.server, before.optimizer, parameters, mean);
+}
+
+function present(run: RunContext): ReturnType<RunContext['desk']['connected']> {
+  return run.desk.connected().filter((site) => run.sites.has(site));
+}
+
+function roundRng(state: RunState, run: RunContext): RunContext['rng'] {
+  return run.rng.fork(`cohort/${state.round}`);
+}

@@ -1,0 +1,93 @@
+import { ParleyError } from '../shared/errors.ts';
+import { numParams } from '../shared/model/layout.ts';
+import type { RecordSignals } from '../shared/model/signals.ts';
+import { decodedSignals } from '../shared/protocol/payloads.ts';
+import type { Farewell } from '../shared/protocol/plan.ts';
+import type { RoundReport } from '../shared/protocol/report.ts';
+import { RoundIndex, type SiteId } from '../shared/units.ts';
+import { initialOptimizerState } from './aggregate/server-step.ts';
+import { numRecords } from './audit/population.ts';
+import { optimizerFrom, storedModel } from './checkpoint.ts';
+import { collectSignals } from './collect.ts';
+import { observed } from './observations.ts';
+import { runRound, scoreTaskOf } from './round.ts';
+import type { Model, RunContext, RunState } from './state.ts';
+
+/** How a run ended. */
+export type Outcome = Pick<Farewell, 'outcome' | 'detail'>;
+
+/**
+ * Run the rounds that are left, from the last finished one, until the last round, the leakage policy or the operator ends
+ * it. Says farewell to the sites in every case.
+ *
+ * @throws what {@link runRound} throws, after the farewell.
+ */
+export async function runRounds(model: Model, run: RunContext): Promise<Outcome> {
+  try {
+    let state = await restored(model, run);
+    const last = (await run.store.reports()).at(-1);
+    if (last?.policy.action === 'stop') return farewell(run, stoppedBy(last));
+    if (state.observations.initial.size === 0) state = await scoreInitial(state, run);
+    while (state.round < run.config.rounds) {
+      const { after, report } = await runRound(state, run);
+      state = after;
+      if (report.policy.action === 'stop') return farewell(run, stoppedBy(report));
+      if (run.signal.aborted && state.round < run.config.rounds)
+        throw new ParleyError(
+          'INTERRUPTED',
+          `stopped after round ${state.round - 1}; start the same command again to go on`,
+        );
+    }
+    return farewell(run, { outcome: 'finished', detail: `all ${run.config.rounds} rounds are done` });
+  } catch (error) {
+    const paused = error instanceof ParleyError && error.code === 'INTERRUPTED';
+    farewell(run, {
+      outcome: paused ? 'paused' : 'failed',
+      detail: error instanceof Error ? error.message : String(error),
+    });
+    throw error;
+  }
+}
+
+function stoppedBy({ policy }: RoundReport): Outcome {
+  return { outcome: 'stopped', detail: `the leakage policy stopped the run: ${policy.reasons.join('; ')}` };
+}
+
+function farewell(run: RunContext, outcome: Outcome): Outcome {
+  run.desk.announce('farewell', { run: run.run, ...outcome } satisfies Farewell);
+  return outcome;
+}
+
+/** The state after the last finished round, rebuilt from the store; the initial state when there is none. */
+async function restored(initial: Model, run: RunContext): Promise<RunState> {
+  const reports = await run.store.reports();
+  const last = reports.at(-1);
+  const optimizer = await run.store.optimizer();
+  const params = numParams(run.config.model);
+  const initialSignals = await signalsOf(0, run);
+  let observations: RunState['observations'] = { initial: initialSignals, lossHistory: new Map() };
+  for (const { round } of reports)
+    observations = observed(observations, await signalsOf(round + 1, run), run.sites);
+  return {
+    round: RoundIndex.parse(reports.length),
+    model: last ? storedModel(run.store, last.modelSha256, run.config.model) : initial,
+    optimizer: optimizer ? optimizerFrom(optimizer) : initialOptimizerState(run.config.server, params),
+    participations: reports.map((report) => report.sites),
+    observations,
+  };
+}
+
+async function signalsOf(version: number, run: RunContext): Promise<ReadonlyMap<SiteId, RecordSignals>> {
+  const stored = await run.store.signals(RoundIndex.parse(version));
+  const signals = new Map<SiteId, RecordSignals>();
+  for (const [site, bytes] of stored) {
+    const enrolled = run.sites.get(site);
+    if (enrolled) signals.set(site, decodedSignals(bytes, numRecords(enrolled.population)));
+  }
+  return signals;
+}
+
+async function scoreInitial(state: RunState, run: RunContext): Promise<RunState> {
+  const initial = await collectSignals(scoreTaskOf(RoundIndex.parse(0), state.model, run), run);
+  return { ...state, observations: { ...state.observations, initial } };
+}

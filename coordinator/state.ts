@@ -1,0 +1,69 @@
+import type { Identity } from '../shared/crypto/identity.ts';
+import type { RecordSignals } from '../shared/model/signals.ts';
+import type { Protection } from '../shared/protocol/plan.ts';
+import type { RoundReport } from '../shared/protocol/report.ts';
+import type { Rng } from '../shared/random/rng.ts';
+import type { RoundIndex, RunId, Sha256, SiteId } from '../shared/units.ts';
+import type { OptimizerState } from './aggregate/server-step.ts';
+import type { AuditPopulation } from './audit/population.ts';
+import type { FederationConfig } from './config.ts';
+import type { Desk } from './desk.ts';
+import type { Store } from './store/store.ts';
+
+/** A model of the run: its parameters, shape (numParams,), and the file that holds them. */
+export interface Model {
+  readonly parameters: Float32Array;
+  readonly sha256: Sha256;
+  readonly sizeBytes: number;
+}
+
+/** Who was asked, answered or declined in a round: what the mirror of the sites' ledgers is made of. */
+export type Participation = RoundReport['sites'];
+
+/** All that changes from round to round. The model of `round` r is version r; it is the input of that round. */
+export interface RunState {
+  readonly round: RoundIndex;
+  readonly model: Model;
+  readonly optimizer: OptimizerState;
+  /** One entry for each finished round. */
+  readonly participations: readonly Participation[];
+  /** What the attacker has seen so far. */
+  readonly observations: Observations;
+}
+
+/** Signals by site: under the initial model, and each user's mean loss after every finished round. */
+export interface Observations {
+  readonly initial: ReadonlyMap<SiteId, RecordSignals>;
+  readonly lossHistory: ReadonlyMap<SiteId, readonly Float32Array[]>;
+}
+
+/** A site that has enrolled: the public constant that it declared, and its audit users. */
+export interface EnrolledSite {
+  readonly declaredUsers: number;
+  readonly population: AuditPopulation;
+  readonly privacy: RoundReport['privacy'];
+}
+
+/** What the coordinator tells whoever watches; never anything un-noised of a protected user. */
+export interface Observer {
+  readonly stage: (round: number, stage: string, done: number, total: number) => void;
+  readonly report: (report: RoundReport) => void;
+  readonly note: (text: string) => void;
+}
+
+/** All that stays the same during a run. */
+export interface RunContext {
+  readonly run: RunId;
+  readonly config: FederationConfig;
+  readonly protection: Protection;
+  readonly identity: Identity;
+  readonly sites: ReadonlyMap<SiteId, EnrolledSite>;
+  readonly desk: Desk;
+  readonly store: Store;
+  readonly rng: Rng;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+  readonly observer: Observer;
+  /** Aborted when the operator wants the run to end; waiting stops at once, a round in progress is not counted. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,56 @@
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ParleyError } from '../../shared/errors.ts';
+
+/**
+ * Make a run directory and its folder for models.
+ *
+ * @throws DIRECTORY_UNWRITABLE when it cannot be made or written to, before anything else happens.
+ */
+export function prepareDirectory(directory: string): void {
+  try {
+    mkdirSync(join(directory, 'models'), { recursive: true });
+    accessSync(directory, constants.W_OK);
+    accessSync(join(directory, 'models'), constants.W_OK);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ParleyError(
+      'DIRECTORY_UNWRITABLE',
+      `the run directory ${directory} cannot be written to (${reason}); give another one with --out or change its permissions`,
+      { cause },
+    );
+  }
+}
+
+/** Write a file so that after a crash it is either whole or absent: temporary file, fsync, rename, fsync of the folder. */
+export function writeDurably(path: string, content: Uint8Array | string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = openSync(temporary, 'w');
+  try {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    for (let offset = 0; offset < bytes.length; ) offset += writeSync(file, bytes, offset);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+  syncDirectory(dirname(path));
+}
+
+function syncDirectory(directory: string): void {
+  const handle = openSync(directory, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}

@@ -1,0 +1,180 @@
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Kysely } from 'kysely';
+import { z } from 'zod';
+import { sha256 } from '../../shared/crypto/encoding.ts';
+import { Manifest } from '../../shared/protocol/manifest.ts';
+import { RoundReport } from '../../shared/protocol/report.ts';
+import type { RoundIndex, Sha256 } from '../../shared/units.ts';
+import { RunId, SiteId } from '../../shared/units.ts';
+import { openDatabase, type Tables } from './database.ts';
+import { prepareDirectory, writeDurably } from './files.ts';
+
+/** A round that is over: its report and the optimizer's state, committed together. */
+export interface FinishedRound {
+  readonly report: RoundReport;
+  readonly optimizer: Uint8Array;
+}
+
+/** The coordinator's memory: what it needs to go on after it was killed at any instruction. */
+export interface Store {
+  /** The run's id: the fresh one in a new directory, else the one that it holds. */
+  runId(fresh: string): Promise<RunId>;
+  manifest(): Promise<Manifest | undefined>;
+  saveManifest(manifest: Manifest): Promise<void>;
+  rosters(): Promise<ReadonlyMap<SiteId, Uint8Array>>;
+  saveRoster(site: SiteId, bytes: Uint8Array): Promise<void>;
+  /** Remember the cohort of a round before its plan is published; a round already begun keeps its cohort. */
+  begin(round: RoundIndex, cohort: readonly SiteId[]): Promise<readonly SiteId[]>;
+  signals(version: RoundIndex): Promise<ReadonlyMap<SiteId, Uint8Array>>;
+  saveSignals(version: RoundIndex, site: SiteId, bytes: Uint8Array): Promise<void>;
+  model(hash: Sha256): Uint8Array | undefined;
+  saveModel(bytes: Uint8Array): Sha256;
+  reports(): Promise<readonly RoundReport[]>;
+  optimizer(): Promise<Uint8Array | undefined>;
+  finish(round: FinishedRound): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Open a run directory: coordinator.sqlite is the truth, rounds.jsonl and manifest.json are written from it for people
+ * and other programs, models/ holds safetensors files named by their SHA-256.
+ *
+ * @throws DIRECTORY_UNWRITABLE
+ */
+export async function openStore(directory: string): Promise<Store> {
+  prepareDirectory(directory);
+  const db = await openDatabase(join(directory, 'coordinator.sqlite'));
+  const store = {
+    ...runTables(db, directory),
+    ...siteTables(db),
+    ...modelFiles(directory),
+    close: () => db.destroy(),
+  };
+  await writeLogs(directory, store);
+  return store;
+}
+
+type RunTables = Pick<Store, 'runId' | 'manifest' | 'saveManifest' | 'reports' | 'optimizer' | 'finish'>;
+
+function runTables(db: Kysely<Tables>, directory: string): RunTables {
+  const tables: RunTables = {
+    runId: async (fresh) => {
+      await insertFact(db, 'run', fresh);
+      return RunId.parse(await fact(db, 'run'));
+    },
+    manifest: async () => {
+      const value = await fact(db, 'manifest');
+      return value === undefined ? undefined : Manifest.parse(JSON.parse(value));
+    },
+    saveManifest: async (manifest) => {
+      await insertFact(db, 'manifest', JSON.stringify(manifest));
+      await writeLogs(directory, tables);
+    },
+    reports: async () => {
+      const rows = await db.selectFrom('finished_round').select('report').orderBy('round').execute();
+      return rows.map((row) => RoundReport.parse(JSON.parse(row.report)));
+    },
+    optimizer: async () => {
+      const row = await db.selectFrom('optimizer').select('bytes').executeTakeFirst();
+      return row && new Uint8Array(row.bytes);
+    },
+    finish: async ({ report, optimizer }) => {
+      await commitRound(db, report, optimizer);
+      appendFileSync(join(directory, 'rounds.jsonl'), logLine(report), { flush: true });
+    },
+  };
+  return tables;
+}
+
+async function fact(db: Kysely<Tables>, key: string): Promise<string | undefined> {
+  return (await db.selectFrom('fact').select('value').where('key', '=', key).executeTakeFirst())?.value;
+}
+
+async function insertFact(db: Kysely<Tables>, key: string, value: string): Promise<void> {
+  await db
+    .insertInto('fact')
+    .values({ key, value })
+    .onConflict((on) => on.doNothing())
+    .execute();
+}
+
+function modelFiles(directory: string): Pick<Store, 'model' | 'saveModel'> {
+  const path = (hash: Sha256): string => join(directory, 'models', `${hash}.safetensors`);
+  return {
+    model: (hash) => (existsSync(path(hash)) ? new Uint8Array(readFileSync(path(hash))) : undefined),
+    saveModel: (bytes) => {
+      const hash = sha256(bytes);
+      if (!existsSync(path(hash))) writeDurably(path(hash), bytes);
+      return hash;
+    },
+  };
+}
+
+type SiteTables = Pick<Store, 'rosters' | 'saveRoster' | 'begin' | 'signals' | 'saveSignals'>;
+
+function siteTables(db: Kysely<Tables>): SiteTables {
+  return {
+    rosters: async () => bySite(await db.selectFrom('roster').selectAll().orderBy('site').execute()),
+    saveRoster: async (site, bytes) => {
+      await db
+        .insertInto('roster')
+        .values({ site, bytes })
+        .onConflict((on) => on.doNothing())
+        .execute();
+    },
+    begin: async (round, cohort) => {
+      const fresh = { round, cohort: JSON.stringify(cohort) };
+      await db
+        .insertInto('begun_round')
+        .values(fresh)
+        .onConflict((on) => on.doNothing())
+        .execute();
+      const row = await db
+        .selectFrom('begun_round')
+        .select('cohort')
+        .where('round', '=', round)
+        .executeTakeFirstOrThrow();
+      return z.array(SiteId).parse(JSON.parse(row.cohort));
+    },
+    signals: async (version) =>
+      bySite(
+        await db.selectFrom('signals').selectAll().where('version', '=', version).orderBy('site').execute(),
+      ),
+    saveSignals: async (version, site, bytes) => {
+      await db
+        .insertInto('signals')
+        .values({ version, site, bytes })
+        .onConflict((on) => on.doNothing())
+        .execute();
+    },
+  };
+}
+
+function bySite(rows: readonly { site: string; bytes: Uint8Array }[]): ReadonlyMap<SiteId, Uint8Array> {
+  // libsql hands blobs out as ArrayBuffer; the copy makes them what their type says.
+  return new Map(rows.map((row) => [SiteId.parse(row.site), new Uint8Array(row.bytes)]));
+}
+
+async function commitRound(db: Kysely<Tables>, report: RoundReport, optimizer: Uint8Array): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    await transaction
+      .insertInto('finished_round')
+      .values({ round: report.round, report: JSON.stringify(report), model_sha256: report.modelSha256 })
+      .execute();
+    await transaction.deleteFrom('optimizer').execute();
+    await transaction.insertInto('optimizer').values({ id: 0, bytes: optimizer }).execute();
+  });
+}
+
+/** An opening rewrites the readable copies whole: a crash between a commit and its copy is repaired here. */
+async function writeLogs(directory: string, store: Pick<Store, 'manifest' | 'reports'>): Promise<void> {
+  const manifest = await store.manifest();
+  if (!manifest) return;
+  writeDurably(join(directory, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  writeDurably(join(directory, 'rounds.jsonl'), (await store.reports()).map(logLine).join(''));
+}
+
+function logLine(report: RoundReport): string {
+  return `${JSON.stringify(report)}\n`;
+}

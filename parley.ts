@@ -1,0 +1,161 @@
+#!/usr/bin/env node
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import type { SimulateOptions, Terminal } from './scenarios/index.ts';
+import { errorCodes, ParleyError } from './shared/errors.ts';
+
+/** The command: every subcommand belongs to a room and is loaded when it is asked for. */
+
+interface Running {
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+}
+
+type Body = (running: Running, scenarios: typeof import('./scenarios/index.ts')) => Promise<void> | void;
+
+type Json = { readonly json?: boolean };
+
+const program = new Command('parley')
+  .description('Train one model across sites that never share a record, and attack it after every round.')
+  .exitOverride()
+  .showHelpAfterError()
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done, 2 usage or configuration, 3 data, 4 privacy refusal, 5 wire and identity, 6 the run, 7 the machine, 70 a fault of ours, 130 interrupted. docs/errors.md has every code.',
+  );
+
+program
+  .command('simulate')
+  .description('run a scenario: a coordinator and one process for each site, over sockets on this machine')
+  .argument('<scenario>', 'scenario file, such as scenarios/catalog/four-hospitals.yaml')
+  .option(
+    '--out <directory>',
+    'run directory (default: runs/<scenario>); a run that it holds is gone on with',
+  )
+  .option('--overwrite', 'start over when the run directory holds an earlier run', false)
+  .option('--seed <number>', "one run with this seed instead of the scenario's seeds", integer)
+  .option('--rounds <number>', "another number of rounds than the scenario's", integer)
+  .option('--data-dir <directory>', 'where data sets lie (also: PARLEY_DATA)')
+  .option('--in-process', 'no sockets and no other processes; the same results', false)
+  .option('--json', 'one JSON object a line instead of text')
+  .action((scenario: string, options: Json & SimulateOptions) =>
+    run(options, async (running, { simulateCommand }) => {
+      await simulateCommand(scenario, options, running);
+    }),
+  );
+
+program
+  .command('coordinator')
+  .description('lead a federation of real sites; started again it goes on from the last finished round')
+  .argument('<config>', 'coordinator configuration file')
+  .option('--json', 'one JSON object a line instead of text')
+  .action((config: string, options: Json) =>
+    run(options, async ({ terminal, signal }, { finishRun }) => {
+      const { launchCoordinator } = await import('./coordinator/index.ts');
+      const { directory, outcome } = launchCoordinator(config, { observer: terminal, signal });
+      finishRun(directory, await outcome, terminal);
+    }),
+  );
+
+program
+  .command('client')
+  .description('be one site of a federation')
+  .argument('<config>', 'site configuration file')
+  .option('--json', 'one JSON object a line instead of text')
+  .action((config: string, options: Json) =>
+    run(options, async ({ terminal, signal }) => {
+      const { launchClient } = await import('./client/index.ts');
+      const farewell = await launchClient(config, { observer: terminal, signal });
+      terminal.say(`${farewell.outcome}: ${farewell.detail}`);
+      terminal.emit({ farewell });
+    }),
+  );
+
+program
+  .command('keys')
+  .description('make a key pair on this machine and print the public key, to be given to the other side')
+  .argument('<file>', 'where to write the key pair; never overwritten')
+  .option('--json', 'one JSON object instead of text')
+  .action((file: string, options: Json) =>
+    run(options, async ({ terminal }) => {
+      const { createIdentity } = await import('./client/index.ts');
+      const { secureRng } = await import('./shared/random/rng.ts');
+      const { publicKey } = createIdentity(file, secureRng());
+      terminal.say(publicKey);
+      terminal.emit({ publicKey });
+    }),
+  );
+
+program
+  .command('report')
+  .description("write a run's report.html anew and print its summary")
+  .argument('<directory>', 'run directory')
+  .option('--json', 'one JSON object instead of text')
+  .action((directory: string, options: Json) =>
+    run(options, ({ terminal }, { reportCommand }) => {
+      reportCommand(directory, terminal);
+    }),
+  );
+
+const data = program.command('data').description('the public data sets that scenarios use');
+data
+  .command('list')
+  .option('--json', 'one JSON object instead of text')
+  .action((options: Json) =>
+    run(options, ({ terminal }, { listCommand }) => {
+      listCommand(terminal);
+    }),
+  );
+data
+  .command('fetch')
+  .argument('<name>', 'data set, as `parley data list` names it')
+  .option('--data-dir <directory>', 'where to put it (default: the cache)')
+  .option('--mirror <address>', "another address than the publisher's")
+  .option('--json', 'one JSON object instead of text')
+  .action((name: string, options: Json & { dataDir?: string; mirror?: string }) =>
+    run(options, async ({ terminal }, { fetchCommand }) => {
+      await fetchCommand(name, options, terminal);
+    }),
+  );
+
+function integer(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new InvalidArgumentError('a whole number of at least 1 is expected.');
+  return Number(text);
+}
+
+/** Run a command's body: Ctrl-C ends it cleanly (a second one at once), and every failure has its exit code. */
+async function run({ json }: Json, body: Body): Promise<void> {
+  const scenarios = await import('./scenarios/index.ts');
+  const terminal = scenarios.createTerminal(process, json === true);
+  const stop = new AbortController();
+  const interrupt = (): void => {
+    if (stop.signal.aborted) process.exit(130);
+    terminal.note('stopping; press Ctrl-C again to quit at once');
+    stop.abort();
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  try {
+    await body({ terminal, signal: stop.signal }, scenarios);
+  } catch (error) {
+    process.exitCode = failed(error, terminal);
+  } finally {
+    terminal.end();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+function failed(error: unknown, terminal: Terminal): number {
+  if (error instanceof ParleyError) {
+    terminal.fail(error.code, error.message);
+    return error.code === 'INTERRUPTED' ? 130 : errorCodes[error.code];
+  }
+  terminal.fail('INTERNAL', error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return 70;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}

@@ -1,0 +1,131 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { ClientConfig, SitePolicy } from '../client/index.ts';
+import { type Identity, identityFrom } from '../shared/crypto/identity.ts';
+import { assertNever } from '../shared/errors.ts';
+import { seededRng } from '../shared/random/rng.ts';
+import { type Seed, SiteId } from '../shared/units.ts';
+import { resolveDataFile } from './data/data-directory.ts';
+import { hospitals } from './data/hospitals.ts';
+import { cohortCsv, syntheticCohort } from './data/synthetic-cohort.ts';
+import type { Scenario } from './scenario.ts';
+
+/** A simulated site: its identity, and the folder that holds what a real site would hold. */
+export interface PreparedSite {
+  readonly id: SiteId;
+  readonly identity: Identity;
+  readonly folder: string;
+  readonly data: ClientConfig['data'];
+}
+
+interface Preparation {
+  readonly scenario: Scenario;
+  readonly seed: Seed;
+  /** The run directory; each site gets a folder `sites/<id>` in it. */
+  readonly directory: string;
+  readonly dataDirectories: readonly string[];
+}
+
+/**
+ * Lay out every site's folder: identity, policy, and data where they are made up. The same seed lays out the same folders,
+ * so a run that was stopped finds its sites again.
+ *
+ * @throws FILE_NOT_FOUND when a table is in none of the data directories.
+ */
+export async function prepareSites(preparation: Preparation): Promise<readonly PreparedSite[]> {
+  const { scenario, seed, directory } = preparation;
+  const rng = seededRng(seed).fork('identities');
+  const sites = await siteData(preparation);
+  return [...sites].map(([id, data]) => {
+    const folder = siteFolder(directory, id);
+    const identity = identityFrom(rng.fork(id).bytes(32));
+    writeJson(join(folder, 'identity.json'), identity);
+    writeJson(join(folder, 'policy.yaml'), scenario.sites.policy satisfies SitePolicy);
+    return { id, identity, folder, data };
+  });
+}
+
+/** Write a site's configuration once the coordinator's address and key are known; returns the file's path. */
+export function writeClientConfig(
+  site: PreparedSite,
+  coordinator: ClientConfig['coordinator'],
+  { scenario, seed }: Pick<Preparation, 'scenario' | 'seed'>,
+): string {
+  const config: ClientConfig = {
+    site: site.id,
+    coordinator,
+    identity: 'identity.json',
+    data: site.data,
+    policy: 'policy.yaml',
+    ledger: 'ledger.sqlite',
+    audit: scenario.sites.audit,
+    trainer: scenario.sites.trainer,
+    seed,
+  };
+  const file = join(site.folder, 'client.yaml');
+  writeJson(file, config);
+  return file;
+}
+
+async function siteData({
+  scenario,
+  seed,
+  directory,
+  dataDirectories,
+}: Preparation): Promise<Map<SiteId, ClientConfig['data']>> {
+  const { data } = scenario;
+  const find = async (file: string): Promise<string> => resolve(await resolveDataFile(file, dataDirectories));
+  const schema = data.schema;
+  switch (data.type) {
+    case 'synthetic-hospitals': {
+      const rng = seededRng(seed).fork('cohort');
+      const cohort = syntheticCohort({ rng, sites: hospitals(data.sites), usersPerSite: data.usersPerSite });
+      return new Map(
+        cohort.map((site) => {
+          const id = SiteId.parse(site.site);
+          const file = join(siteFolder(directory, id), 'data.csv');
+          writeFileSync(file, cohortCsv(site));
+          return [id, { file: resolve(file), schema }];
+        }),
+      );
+    }
+    case 'hashed-table': {
+      const file = await find(data.file);
+      const rule = (index: number): ClientConfig['data']['site'] => ({
+        type: 'hash',
+        sites: data.sites.length,
+        index,
+      });
+      return new Map(data.sites.map((id, index) => [id, { file, schema, site: rule(index) }]));
+    }
+    case 'column-table': {
+      const file = await find(data.file);
+      return new Map(
+        named(data.sites).map(([id, value]) => [id, { file, schema, site: { type: 'column', value } }]),
+      );
+    }
+    case 'tables': {
+      const found = named(data.sites).map(
+        async ([id, file]) => [id, { file: await find(file), schema }] as const,
+      );
+      return new Map(await Promise.all(found));
+    }
+    default:
+      return assertNever(data);
+  }
+}
+
+function named(sites: Readonly<Record<string, string>>): [SiteId, string][] {
+  return Object.entries(sites).map(([id, value]) => [SiteId.parse(id), value]);
+}
+
+function siteFolder(directory: string, id: SiteId): string {
+  const folder = join(directory, 'sites', id);
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** JSON is YAML: one writer serves both. */
+function writeJson(file: string, value: unknown): void {
+  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+}

@@ -1,0 +1,40 @@
+import type { RoundReport } from '../../shared/protocol/report.ts';
+import { html, type Markup } from './markup.ts';
+import { deltaText, figure, simulationStamp } from './words.ts';
+
+/** What the figures of a run claim and what they do not, in short exact sentences. */
+export function claimsSection(last: RoundReport | undefined, simulation: boolean): Markup {
+  return html`<section id="claims"><h2>What is and is not claimed</h2><div class="claims">
+<div><h3>Claimed</h3>${list(claimed(last))}</div><div><h3>Not claimed</h3>${list(notClaimed(last, simulation))}</div></div></section>`;
+}
+
+function list(sentences: readonly string[]): Markup {
+  return html`<ul>${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>`;
+}
+
+function claimed(last: RoundReport | undefined): string[] {
+  const delta = last === undefined ? '' : ` at δ = ${deltaText(last.epsilon.delta)}`;
+  return [
+    'The unit of privacy is a user: all records of one person at one site. Neighbouring data sets differ by adding or removing one user.',
+    `Epsilon is an upper bound in nats${delta} on everything released in all rounds so far together.`,
+    'Against the coordinator: an adversary who sees what reaches the coordinator, which is each site’s release, or only the sum under secure aggregation. Against model recipients: one who sees only the global models, and is a site itself unless the configuration says otherwise.',
+    'Attack figures compare members with held-out audit users, chosen by independent fair coins, so that 0.5 is chance. Labels serve to evaluate an attack, never to make it.',
+    'Intervals are 95 % intervals, each for its own round, attack and subpopulation; only the subpopulation p-values are corrected for multiple testing.',
+  ];
+}
+
+function notClaimed(last: RoundReport | undefined, simulation: boolean): string[] {
+  const limit =
+    last === undefined
+      ? ''
+      : ` An AUC below ${figure(last.audit.minimumDetectableAuc)} would escape this one more than once in five times.`;
+  return [
+    ...(simulation ? [`Privacy of this run: it is stamped “${simulationStamp}”.`] : []),
+    `That an attack which finds nothing proves privacy. A stronger attack may find more, and a few users may be exposed while the average looks like chance.${limit}`,
+    'One promise for a person known to several sites: each site counts that person by itself.',
+    'Privacy of audit users: they take part outside the promise, by consent or as canaries.',
+    'That RelaxLoss or another empirical defence lowers epsilon. It never does.',
+    'That the best round’s utility will hold elsewhere: it was chosen with the test data.',
+    'A positive control: a round’s report holds the negative one only.',
+  ];
+}

@@ -1,0 +1,61 @@
+import type { RoundReport } from '../../shared/protocol/report.ts';
+import {
+  deltaText,
+  epsilonText,
+  figure,
+  groupName,
+  interval,
+  plain,
+  pText,
+  roundNumber,
+  secondsText,
+  tprName,
+  tprText,
+  utilityName,
+} from './words.ts';
+
+const declaredFpr = 0.01;
+
+/**
+ * One round on one line: what the model is worth, what was promised (epsilon against the coordinator, over the limit when
+ * there is one) and what the declared attack found, then whatever went wrong. ASCII apart from names in the data; rounds
+ * are shown from 1; the privacy stamp stands elsewhere, once.
+ */
+export function roundLine(report: RoundReport): string {
+  const { sites, audit, utility } = report;
+  return [
+    `round ${roundNumber(report)}/${report.rounds}`,
+    `${sites.answered.length}/${sites.asked.length} sites`,
+    `${utilityName(report)} ${figure(utility.value)}`,
+    epsilonPart(report.epsilon),
+    `user-MIA AUC ${figure(audit.user.auc)} ${interval(audit.user)}`,
+    `${tprName(declaredFpr)} ${tprText(audit.user, declaredFpr)}`,
+    worstGroupPart(audit.worstGroup),
+    secondsText(report.seconds),
+    ...exceptions(report),
+  ].join('  ');
+}
+
+function epsilonPart({ coordinator, limit, delta }: RoundReport['epsilon']): string {
+  if (coordinator === 'infinite' && limit === null) return 'eps inf';
+  const over = limit === null ? '' : `/${limit.toFixed(2)}`;
+  return `eps ${epsilonText(coordinator)}${over} (d=${deltaText(delta)})`;
+}
+
+function worstGroupPart(group: RoundReport['audit']['worstGroup']): string {
+  if (group === null) return 'worst group n/a';
+  return `worst group ${groupName(group)} ${figure(group.auc)} ${pText(group.pValue)}`;
+}
+
+function exceptions({ sites, policy, audit }: RoundReport): string[] {
+  const declined = sites.declined.map(({ site, code }) => `${site} (${plain(code)})`);
+  const parts: string[] = [];
+  if (declined.length > 0) parts.push(`declined: ${declined.join(', ')}`);
+  if (sites.missing.length > 0) parts.push(`missing: ${sites.missing.join(', ')}`);
+  if (policy.action !== 'go-on') {
+    const word = policy.action === 'warn' ? 'WARN' : 'STOP';
+    parts.push([word, policy.reasons.map(plain).join('; ')].filter(Boolean).join(' '));
+  }
+  if (!audit.negativeControl.passed) parts.push('CONTROL FAILED');
+  return parts;
+}

@@ -1,0 +1,48 @@
+import type { Manifest } from '../../shared/protocol/manifest.ts';
+import type { AttackResult, RoundReport } from '../../shared/protocol/report.ts';
+import { simulationStamp } from './words.ts';
+
+/** What a run directory says about one run: its manifest and the reports of its finished rounds, in order. */
+export interface ReportedRun {
+  readonly manifest: Manifest;
+  readonly reports: readonly RoundReport[];
+}
+
+/** One run of a scenario that was repeated over seeds. */
+export interface SeedRun extends ReportedRun {
+  readonly seed: number;
+}
+
+/** Whether anything in the run was protected by repeatable noise, in which case nothing is private. */
+export function isSimulation({ manifest, reports }: ReportedRun): boolean {
+  return [manifest, ...reports].some(({ privacy }) => privacy === simulationStamp);
+}
+
+/** The round with the largest utility; the earliest of several. Chosen with the test data, so its figure is optimistic. */
+export function bestRound(reports: readonly RoundReport[]): RoundReport | undefined {
+  return reports.reduce<RoundReport | undefined>(
+    (best, report) => (best === undefined || report.utility.value > best.utility.value ? report : best),
+    undefined,
+  );
+}
+
+/** Every attack of a round once, the declared one first. */
+export function attacksOf({ audit }: RoundReport): AttackResult[] {
+  return [audit.user, ...audit.attacks.filter(({ attack }) => attack !== audit.user.attack)];
+}
+
+/** False-positive rates at which any attack of a round gave a TPR, largest first. */
+export function fprsOf(report: RoundReport): number[] {
+  const all = attacksOf(report).flatMap(({ tprAtFpr }) => tprAtFpr.map(({ fpr }) => fpr));
+  return [...new Set(all)].sort((a, b) => b - a);
+}
+
+/** Seconds of all rounds together. */
+export function totalSeconds(reports: readonly RoundReport[]): number {
+  return reports.reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
+/** Declared users of all sites together. */
+export function declaredUsers(manifest: Manifest): number {
+  return manifest.sites.reduce((sum, site) => sum + site.declaredUsers, 0);
+}

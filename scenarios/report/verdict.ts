@@ -1,0 +1,105 @@
+import type { RoundReport } from '../../shared/protocol/report.ts';
+import { counted, figure, groupName, interval, plain, pText, roundNumber } from './words.ts';
+
+/** What the audit of the last round's model says, in one title and a few exact sentences of plain text. */
+export interface Verdict {
+  readonly kind: 'no-round' | 'void' | 'leaks' | 'below-chance' | 'nothing-found';
+  readonly title: string;
+  readonly sentences: readonly string[];
+}
+
+/** Verdict on the model of the last of `reports`, in round order. A failed negative control voids it whatever else was found. */
+export function verdict(reports: readonly RoundReport[]): Verdict {
+  const last = reports.at(-1);
+  if (last === undefined)
+    return { kind: 'no-round', title: 'No verdict: no round was finished', sentences: [] };
+  const { kind, title, sentences } = audited(last);
+  return { kind, title, sentences: [...sentences, ...overRounds(reports), ...policySentence(last)] };
+}
+
+function audited(report: RoundReport): Verdict {
+  const { user, negativeControl: control } = report.audit;
+  if (!control.passed) {
+    const found = `AUC ${figure(control.auc)} ${interval(control)}`;
+    return {
+      kind: 'void',
+      title: 'Void: the negative control failed',
+      sentences: [
+        `With permuted labels the declared attack must look like chance, but gave ${found}. No conclusion may be drawn from this round's attack figures.`,
+      ],
+    };
+  }
+  const groups = leakingGroups(report);
+  if (user.low > 0.5) return leaks(report, groups);
+  if (groups.length > 0)
+    return {
+      kind: 'leaks',
+      title: 'Leakage found in a subpopulation',
+      sentences: [...groups, `The average hides it: over all audit users, ${declared(report)}.`],
+    };
+  return user.high < 0.5 ? belowChance(report) : nothingFound(report);
+}
+
+function leaks(report: RoundReport, groups: readonly string[]): Verdict {
+  return {
+    kind: 'leaks',
+    title: 'Leakage found',
+    sentences: [
+      `The model tells members from held-out users better than chance: ${declared(report)}.`,
+      ...groups,
+    ],
+  };
+}
+
+function belowChance(report: RoundReport): Verdict {
+  return {
+    kind: 'below-chance',
+    title: 'Below chance: check the attack',
+    sentences: [
+      `The whole interval lies under 0.5: ${declared(report)}. Either chance, or scores whose orientation is wrong; an attacker who turns them round would profit.`,
+    ],
+  };
+}
+
+function nothingFound(report: RoundReport): Verdict {
+  const missed = figure(report.audit.minimumDetectableAuc);
+  return {
+    kind: 'nothing-found',
+    title: 'No leakage found by the declared attack',
+    sentences: [
+      `The interval covers chance: ${declared(report)}. This is no proof of privacy: with these audit users, an AUC below ${missed} would be missed more often than one time in five.`,
+    ],
+  };
+}
+
+function declared({ audit: { user } }: RoundReport): string {
+  return `${plain(user.attack)} reaches AUC ${figure(user.auc)} ${interval(user)}`;
+}
+
+function leakingGroups(report: RoundReport): string[] {
+  return report.audit.groups.flatMap((group) =>
+    group.status === 'tested' && group.rejected
+      ? [
+          `${groupName(group)} leaks: AUC ${figure(group.auc)} ${interval(group)}, adjusted ${pText(group.pValue)}.`,
+        ]
+      : [],
+  );
+}
+
+function overRounds(reports: readonly RoundReport[]): string[] {
+  if (reports.length < 2) return [];
+  const above = reports.filter(({ audit }) => audit.user.low > 0.5);
+  const failed = reports.filter(({ audit }) => !audit.negativeControl.passed);
+  const highest = reports.reduce((best, report) =>
+    report.audit.user.auc > best.audit.user.auc ? report : best,
+  );
+  return [
+    `Over ${counted(reports.length, 'round')} the interval lay above 0.5 in ${above.length} (chance alone: 2.5 % of them); the largest AUC was ${figure(highest.audit.user.auc)}, in round ${roundNumber(highest)}. The negative control failed in ${failed.length} (chance alone: 5 %).`,
+  ];
+}
+
+function policySentence({ policy }: RoundReport): string[] {
+  if (policy.action === 'go-on') return [];
+  const reasons = policy.reasons.map(plain).join('; ') || 'no reason given';
+  return [`The leakage policy ${policy.action === 'stop' ? 'stopped the run' : 'warns'}: ${reasons}.`];
+}

@@ -1,0 +1,67 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ParleyError } from '../shared/errors.ts';
+import { Manifest } from '../shared/protocol/manifest.ts';
+import { RoundReport } from '../shared/protocol/report.ts';
+import { reportHtml, seedsHtml } from './report/html.ts';
+import type { ReportedRun, SeedRun } from './report/run.ts';
+
+/**
+ * Read what a run left: its manifest and the reports of its finished rounds.
+ *
+ * @throws RUN_NOT_FOUND when the directory holds no run, or one that does not fit the schema of this version.
+ */
+export function readRun(directory: string): ReportedRun {
+  const text = (name: string): string => {
+    const file = join(directory, name);
+    if (existsSync(file)) return readFileSync(file, 'utf8');
+    throw new ParleyError(
+      'RUN_NOT_FOUND',
+      `${directory} holds no run: ${name} is missing. Give the directory that --out named`,
+    );
+  };
+  const manifest = Manifest.safeParse(JSON.parse(text('manifest.json')));
+  if (!manifest.success) throw unreadable(join(directory, 'manifest.json'), manifest.error.message);
+  const lines = text('rounds.jsonl').split('\n').filter(Boolean);
+  const reports = lines.map((line, index) => {
+    const report = RoundReport.safeParse(JSON.parse(line));
+    if (!report.success)
+      throw unreadable(`${join(directory, 'rounds.jsonl')}, line ${index + 1}`, report.error.message);
+    return report.data;
+  });
+  return { manifest: manifest.data, reports };
+}
+
+/** Write report.html of one run and return its path. */
+export function writeReport(directory: string, run: ReportedRun): string {
+  return written(directory, reportHtml(run));
+}
+
+/** Write report.html over several seeds and return its path. */
+export function writeSeedsReport(directory: string, runs: readonly SeedRun[]): string {
+  return written(directory, seedsHtml(runs));
+}
+
+/** Remove an earlier run; a directory that holds something else is left alone. Throws DIRECTORY_UNWRITABLE then. */
+export function clearRun(directory: string): void {
+  if (!existsSync(directory)) return;
+  const isRun = ['coordinator.sqlite', 'sites', 'seeds.json'].some((name) =>
+    existsSync(join(directory, name)),
+  );
+  if (!isRun)
+    throw new ParleyError(
+      'DIRECTORY_UNWRITABLE',
+      `${directory} exists and holds no run of ours: it is not overwritten; give another --out`,
+    );
+  rmSync(directory, { recursive: true });
+}
+
+function written(directory: string, html: string): string {
+  const file = join(directory, 'report.html');
+  writeFileSync(file, html);
+  return file;
+}
+
+function unreadable(where: string, why: string): ParleyError {
+  return new ParleyError('RUN_NOT_FOUND', `${where} does not fit this version's schema: ${why}`);
+}

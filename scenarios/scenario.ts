@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { AuditUsers, SitePolicy, TrainerChoice } from '../client/index.ts';
+import { FederationConfig } from '../coordinator/index.ts';
+import { loadConfig } from '../shared/config.ts';
+import { Seed, SiteId } from '../shared/units.ts';
+
+/** Where the sites' records come from. Schema paths are relative to the scenario file, tables to a data directory. */
+const ScenarioData = z.discriminatedUnion('type', [
+  /** Made-up hospitals, no download. */
+  z.strictObject({
+    type: z.literal('synthetic-hospitals'),
+    schema: z.string(),
+    sites: z.number().int().positive().max(64).default(4),
+    usersPerSite: z.number().int().positive(),
+  }),
+  /** One table, its users divided among sites by a hash of their ids. */
+  z.strictObject({
+    type: z.literal('hashed-table'),
+    schema: z.string(),
+    file: z.string(),
+    sites: z.array(SiteId).min(1),
+  }),
+  /** One table whose schema declares a site column; the value of a user's first record decides. */
+  z.strictObject({
+    type: z.literal('column-table'),
+    schema: z.string(),
+    file: z.string(),
+    /** Site name to column value. */
+    sites: z.record(SiteId, z.string()),
+  }),
+  /** One table for each site. */
+  z.strictObject({ type: z.literal('tables'), schema: z.string(), sites: z.record(SiteId, z.string()) }),
+]);
+export type ScenarioData = z.infer<typeof ScenarioData>;
+
+/** A scenario file: a federation, its sites and their data, repeatable from a seed. */
+export const Scenario = z.strictObject({
+  federation: FederationConfig.omit({ seed: true }),
+  data: ScenarioData,
+  sites: z.strictObject({
+    policy: SitePolicy,
+    audit: AuditUsers.prefault({}),
+    trainer: TrainerChoice.prefault({}),
+  }),
+  /** One run for each seed; a report over several puts mean and standard deviation beside published figures. */
+  seeds: z.array(Seed).min(1).prefault([1]),
+});
+export type Scenario = z.infer<typeof Scenario>;
+
+/** A scenario with its schema path made absolute. Throws FILE_NOT_FOUND, CONFIG_INVALID. */
+export function loadScenario(file: string): Scenario {
+  const scenario = loadConfig(file, Scenario, (path) => readFileSync(path, 'utf8'));
+  return { ...scenario, data: { ...scenario.data, schema: resolve(dirname(file), scenario.data.schema) } };
+}

@@ -1,0 +1,39 @@
+import { parse } from 'yaml';
+import type { z } from 'zod';
+import { ParleyError } from './errors.ts';
+
+/**
+ * Read a YAML (or JSON) file by its schema; defaults are filled in. `readText` reaches the file, so that this stays pure.
+ *
+ * @throws FILE_NOT_FOUND when it cannot be read; CONFIG_INVALID with every place that does not fit and what was expected.
+ */
+export function loadConfig<T>(file: string, schema: z.ZodType<T>, readText: (file: string) => string): T {
+  let text: string;
+  try {
+    text = readText(file);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ParleyError('FILE_NOT_FOUND', `${file} cannot be read (${reason}): check the path`, { cause });
+  }
+  return parseConfig(file, schema, text);
+}
+
+function parseConfig<T>(file: string, schema: z.ZodType<T>, text: string): T {
+  let value: unknown;
+  try {
+    // No aliases: a short file of nested aliases would unfold to gigabytes.
+    value = parse(text, { maxAliasCount: 0 });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ParleyError('CONFIG_INVALID', `${file} is not YAML: ${reason}`, { cause });
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const places = parsed.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`,
+  );
+  throw new ParleyError(
+    'CONFIG_INVALID',
+    `${file} does not fit: ${places.join('; ')}. docs/scenarios.md has every key`,
+  );
+}

@@ -1,0 +1,16 @@
+/** A table as its file writes it: every cell is text, nothing is interpreted. It never leaves the site. */
+export interface Table {
+  /** What the messages call the table: usually the file's path. */
+  readonly source: string;
+  readonly header: readonly string[];
+  /** Shape (numRows, header.length). */
+  readonly rows: readonly (readonly string[])[];
+  /** Shape (numRows,): the line on which each row starts, from 1; absent where a file has no lines. */
+  readonly lines?: Int32Array;
+}
+
+/** Where a row stands, for a message: `visits.csv, row 3 (line 4)`. Rows count from 1, without the header row. */
+export function rowPlace(table: Table, row: number): string {
+  const line = table.lines?.[row];
+  return `${table.source}, row ${row + 1}${line === undefined ? '' : ` (line ${line})`}`;
+}

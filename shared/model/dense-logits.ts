@@ -1,0 +1,35 @@
+import { activate } from './dense-kernels.ts';
+import type { DenseLayer, DenseStack } from './dense-layers.ts';
+
+type Stack = Extract<DenseStack, { type: 'dense' }>;
+
+/**
+ * Logits of a stack of dense layers in float64, shape (numRecords, units of the output), from float32 parameters and
+ * features of shape (numRecords, inputs of the first layer).
+ */
+export function denseLogits(stack: Stack, parameters: Float32Array, features: Float32Array): Float64Array {
+  let values: Float64Array = Float64Array.from(features);
+  for (const layer of [...stack.hidden, stack.output]) values = applyLayer(layer, parameters, values);
+  return values;
+}
+
+// Apart from the training kernels: those stay fast because they only ever see float32 arrays.
+function applyLayer(layer: DenseLayer, parameters: Float32Array, input: Float64Array): Float64Array {
+  const { inputs, units, kernelOffset, biasOffset } = layer;
+  const numRecords = input.length / inputs;
+  const output = new Float64Array(numRecords * units);
+  for (let row = 0; row < numRecords; row++) {
+    const start = row * units;
+    for (let j = 0; j < units; j++) output[start + j] = parameters[biasOffset + j] ?? 0;
+    for (let i = 0; i < inputs; i++) {
+      const x = input[row * inputs + i] ?? 0;
+      if (x === 0) continue;
+      const weights = kernelOffset + i * units;
+      for (let j = 0; j < units; j++) {
+        output[start + j] = (output[start + j] ?? 0) + x * (parameters[weights + j] ?? 0);
+      }
+    }
+  }
+  activate(layer.activation, output, output.length);
+  return output;
+}

@@ -1,0 +1,62 @@
+import type { Scalar, Tensor } from '@tensorflow/tfjs';
+import { assertNever } from '../errors.ts';
+import type { Tf } from './backend.ts';
+import type { Objective, RelaxLoss } from './objective.ts';
+
+/** The logits and labels of one step, as tensors. */
+export interface LogitTensors {
+  /** Shape (numRecords, numClasses); for a sigmoid output the pairs (0, z). */
+  readonly logits: Tensor;
+  /** Shape (numRecords, numClasses), one-hot. */
+  readonly labels: Tensor;
+}
+
+/**
+ * A step's objective, the mean over its records, differentiable by tfjs. Branches on the value of the loss are taken on
+ * the host, where the loss of the same forward pass is read back.
+ */
+export function objectiveValue(tf: Tf, batch: LogitTensors, objective: Objective): Scalar {
+  const logProbabilities = tf.logSoftmax(batch.logits);
+  const crossEntropy = tf.neg(tf.sum(tf.mul(batch.labels, logProbabilities), 1));
+  const loss = tf.mean(crossEntropy).asScalar();
+  switch (objective.type) {
+    case 'cross-entropy':
+      return loss;
+    case 'relaxloss': {
+      const { phase, settings } = objective;
+      const value = loss.dataSync().at(0) ?? NaN;
+      if (phase === 'approach')
+        return tf.mul(Math.sign(value - settings.alpha), tf.sub(loss, settings.alpha));
+      if (value > settings.alpha) return loss;
+      return flatten(tf, { ...batch, logProbabilities, crossEntropy }, settings);
+    }
+    default:
+      return assertNever(objective);
+  }
+}
+
+/** Logit pairs (0, z) of a sigmoid output: shape (numRecords, 1) to (numRecords, 2). */
+export function logitPairs(tf: Tf, logits: Tensor): Tensor {
+  return tf.concat([tf.zerosLike(logits), logits], 1);
+}
+
+interface Flattened extends LogitTensors {
+  readonly logProbabilities: Tensor;
+  /** Shape (numRecords,). */
+  readonly crossEntropy: Tensor;
+}
+
+/** Posterior flattening: see `logitGradient`, which does the same by hand. */
+function flatten(tf: Tf, batch: Flattened, settings: RelaxLoss): Scalar {
+  const { logits, labels, logProbabilities, crossEntropy } = batch;
+  const numClasses = logits.shape.at(-1) ?? 1;
+  const clamped = tf.clipByValue(tf.exp(tf.neg(crossEntropy)), 0, settings.upper);
+  // tfjs has no stop-gradient; a copy through the host leaves the tape.
+  const target = settings.detachTargets ? tf.tensor1d(clamped.dataSync()) : clamped;
+  const others = tf.sum(tf.mul(tf.sub(1, labels), logProbabilities), 1);
+  const spread = tf.div(tf.sub(1, target), numClasses - 1);
+  const soft = tf.sub(tf.mul(target, crossEntropy), tf.mul(spread, others));
+  if (settings.variant === 'tabular') return tf.mean(soft).asScalar();
+  const isWrong = tf.cast(tf.notEqual(tf.argMax(logits, 1), tf.argMax(labels, 1)), 'float32');
+  return tf.mean(tf.sub(tf.mul(isWrong, soft), crossEntropy)).asScalar();
+}

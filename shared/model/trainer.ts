@@ -1,0 +1,44 @@
+import { assertNever } from '../errors.ts';
+import type { BackendChoice } from './backend.ts';
+import { denseStack } from './dense-layers.ts';
+import { denseTrainer } from './dense-trainer.ts';
+import type { LocalTrainer } from './local-trainer.ts';
+import type { ModelSpec } from './spec.ts';
+
+/** Who trains: `auto` takes the dense provider where the model allows it. `backend` matters to the general one only. */
+export interface TrainerChoice {
+  readonly provider: 'auto' | 'general' | 'dense';
+  readonly backend: BackendChoice;
+}
+
+/**
+ * The provider of local training for a model; its description says which one and why. tfjs is loaded only when needed.
+ *
+ * @throws MODEL_INVALID when the model does not fit together, or is not a stack of dense layers where `dense` was asked for;
+ * BACKEND_UNAVAILABLE when a backend asked for by name does not load.
+ */
+export async function localTrainer(spec: ModelSpec, choice: TrainerChoice): Promise<LocalTrainer> {
+  switch (choice.provider) {
+    case 'dense':
+      return denseTrainer(spec);
+    case 'general':
+      return general(spec, choice.backend, 'as asked');
+    case 'auto': {
+      const stack = denseStack(spec);
+      if (stack.type === 'other') return general(spec, choice.backend, stack.reason);
+      const trainer = denseTrainer(spec);
+      return { ...trainer, description: `${trainer.description}; the model is a stack of dense layers` };
+    }
+    default:
+      return assertNever(choice.provider);
+  }
+}
+
+async function general(spec: ModelSpec, choice: BackendChoice, why: string): Promise<LocalTrainer> {
+  const [{ backendFor }, { generalTrainer }] = await Promise.all([
+    import('./backend.ts'),
+    import('./general-trainer.ts'),
+  ]);
+  const trainer = await generalTrainer({ spec, backend: await backendFor(spec, choice) });
+  return { ...trainer, description: `${trainer.description}; ${why}` };
+}

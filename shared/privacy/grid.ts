@@ -1,0 +1,46 @@
+import { ParleyError } from '../errors.ts';
+import type { ClipNorm } from '../units.ts';
+import type { SummedUpdate } from './update.ts';
+
+/** Share of the clip norm that rounding a sum to the grid may add to one user's influence. */
+const roundingShare = 0.0009;
+
+/**
+ * Share of the clip norm granted to float64 arithmetic: 2^-14 for adding up to 2^19 users (2 n^2 2^-53), the rest for
+ * norms that are a little off (docs/privacy.md derives both).
+ */
+const arithmeticShare = 1e-4;
+
+/** Grid step g = C * 2^-k, parameter units, with k = max(16, ceil(log2(sqrt(numParams) / 0.0009))). */
+export function gridStep(clipNorm: ClipNorm, numParams: number): number {
+  return clipNorm * 2 ** -gridBits(numParams);
+}
+
+/**
+ * Relative enlargement of the clip norm that the noise must cover, in (0, 0.001]. Adding or removing one user changes the
+ * sum on the grid by at most C * (1 + slack) / g in L2 norm: C from the user, g * sqrt(numParams) from rounding, and the
+ * rest from float64 arithmetic.
+ */
+export function sensitivitySlack(numParams: number): number {
+  return Math.sqrt(numParams) * 2 ** -gridBits(numParams) + arithmeticShare;
+}
+
+/**
+ * The sum in grid units, rounded to the nearest integer, shape (numParams,): integers held in float64, exact below 2^53.
+ * Throws NON_FINITE when the sum holds NaN or Infinity, which a sum of clipped updates cannot.
+ */
+export function toGrid(sum: SummedUpdate, step: number): Float64Array {
+  return sum.map((value, index) => {
+    if (!Number.isFinite(value))
+      throw new ParleyError(
+        'NON_FINITE',
+        `coordinate ${index} of a sum of clipped updates is not finite; clip every update before adding it, and release nothing of this round`,
+      );
+    // Adding 0 turns -0 into 0, so that equal sums have equal bytes.
+    return Math.round(value / step) + 0;
+  });
+}
+
+function gridBits(numParams: number): number {
+  return Math.max(16, Math.ceil(Math.log2(Math.sqrt(numParams) / roundingShare)));
+}

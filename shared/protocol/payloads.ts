@@ -1,0 +1,212 @@
+import { z } from 'zod';
+import { ParleyError } from '../errors.ts';
+import { type RecordSignals, signalNames } from '../model/signals.ts';
+import { ModelSpec } from '../model/spec.ts';
+import type { NoisedUpdate } from '../privacy/update.ts';
+import { parsedJson } from './json.ts';
+import {
+  decodeTensors,
+  encodedBytes,
+  encodeTensors,
+  type TensorFile,
+  type TensorShape,
+} from './safetensors.ts';
+
+/**
+ * Updates, signals and models as safetensors bytes. Of all updates only the noised one has an encoder, so an un-noised
+ * one cannot be sent.
+ */
+
+/** Bytes of one noised update, shape (numParams,), int32 in grid units. */
+export function encodedUpdate(update: NoisedUpdate): Uint8Array {
+  return encodeTensors([{ name: 'update', dtype: 'I32', shape: [update.length], data: update }]);
+}
+
+/** Exact size of an encoded update. */
+export function updateBytes(numParams: number): number {
+  return encodedBytes([{ name: 'update', dtype: 'I32', shape: [numParams] }]);
+}
+
+/**
+ * A received update, shape (numParams,), int32 in grid units.
+ *
+ * @throws WRONG_SHAPE when the bytes are anything but one such vector.
+ */
+export function decodedUpdate(bytes: Uint8Array, numParams: number): Int32Array {
+  const file = decodeTensors(bytes);
+  onlyThese(file, ['update']);
+  return i32(file, 'update', [numParams]);
+}
+
+/** Bytes of the signals of a site's audit users, each column shape (numRecords,). */
+export function encodedSignals(signals: RecordSignals): Uint8Array {
+  return encodeTensors(
+    signalNames.map((name) => {
+      const data = finite(signals[name], `signal ${name}`);
+      return { name, dtype: 'F32', shape: [data.length], data };
+    }),
+  );
+}
+
+/** Exact size of encoded signals. */
+export function signalsBytes(numRecords: number): number {
+  return encodedBytes(signalNames.map((name) => ({ name, dtype: 'F32', shape: [numRecords] })));
+}
+
+/**
+ * Received signals, each column shape (numRecords,).
+ *
+ * @throws WRONG_SHAPE for other columns or lengths; NON_FINITE for a value that is not a finite number.
+ */
+export function decodedSignals(bytes: Uint8Array, numRecords: number): RecordSignals {
+  const file = decodeTensors(bytes);
+  onlyThese(file, signalNames);
+  const column = (name: (typeof signalNames)[number]): Float32Array =>
+    finite(f32(file, name, [numRecords]), `signal ${name}`);
+  return {
+    loss: column('loss'),
+    margin: column('margin'),
+    hinge: column('hinge'),
+    modifiedEntropy: column('modifiedEntropy'),
+  };
+}
+
+/** Where one tensor of a model lies in the flat parameters: `size` elements from `offset`, the product of `shape`. */
+export interface LayoutEntry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly offset: number;
+  readonly size: number;
+}
+
+/**
+ * Bytes of a model with parameters of shape (numParams,): one named tensor for each layout entry, readable from Python;
+ * the metadata hold the specification and the order of the tensors in the flat parameters. Equal models have equal bytes.
+ *
+ * @throws NON_FINITE for a parameter that is not a finite number; WRONG_SHAPE when the layout does not cover the parameters.
+ */
+export function encodedModel(
+  parameters: Float32Array,
+  spec: ModelSpec,
+  layout: readonly LayoutEntry[],
+): Uint8Array {
+  if (covered(layout) !== parameters.length)
+    throw new ParleyError(
+      'WRONG_SHAPE',
+      `the layout covers ${covered(layout)} parameters, there are ${parameters.length}`,
+    );
+  finite(parameters, 'the model');
+  return encodeTensors(
+    layout.map(({ name, shape, offset, size }) => ({
+      name,
+      dtype: 'F32',
+      shape,
+      data: parameters.subarray(offset, offset + size),
+    })),
+    { order: JSON.stringify(layout.map(({ name }) => name)), spec: specJson(spec) },
+  );
+}
+
+/**
+ * Flat parameters of a model file, shape (numParams,).
+ *
+ * @throws WRONG_SHAPE when the file is no model or has another number of parameters; NON_FINITE as above.
+ */
+export function decodedModel(bytes: Uint8Array, numParams: number): Float32Array {
+  const file = decodeTensors(bytes);
+  const order = tensorOrder(file);
+  const parts = order.map((name) => f32(file, name));
+  const total = parts.reduce((sum, part) => sum + part.length, 0);
+  if (total !== numParams)
+    throw new ParleyError('WRONG_SHAPE', `the model file has ${total} parameters, expected ${numParams}`);
+  const parameters = new Float32Array(total);
+  let offset = 0;
+  for (const part of parts) {
+    parameters.set(part, offset);
+    offset += part.length;
+  }
+  return finite(parameters, 'the model');
+}
+
+const Names = z.array(z.string()).refine((names) => new Set(names).size === names.length);
+
+function tensorOrder(file: TensorFile): string[] {
+  const order = Names.safeParse(parsedJson(file.metadata['order'] ?? ''));
+  if (!order.success)
+    throw new ParleyError('WRONG_SHAPE', "the model file's metadata do not say the order of its tensors");
+  onlyThese(file, order.data);
+  return order.data;
+}
+
+// Parsing puts the fields into the schema's order, whoever wrote them.
+function specJson(spec: ModelSpec): string {
+  return JSON.stringify(ModelSpec.parse(spec));
+}
+
+function covered(layout: readonly LayoutEntry[]): number {
+  return layout.reduce((end, { name, offset, size }) => {
+    if (offset !== end)
+      throw new ParleyError('WRONG_SHAPE', `${name} of the layout starts at ${offset} instead of ${end}`);
+    return end + size;
+  }, 0);
+}
+
+/**
+ * Insist on a file's exact tensor names.
+ *
+ * @throws WRONG_SHAPE when one is missing or one too many.
+ */
+export function onlyThese({ tensors }: TensorFile, names: readonly string[]): void {
+  const found = [...tensors.keys()];
+  if (found.length !== names.length || !names.every((name) => tensors.has(name)))
+    throw new ParleyError(
+      'WRONG_SHAPE',
+      `expected the tensors ${listed(names)}, the file holds ${listed(found)}`,
+    );
+}
+
+/**
+ * An int32 tensor of a file; no `shape` stands for any.
+ *
+ * @throws WRONG_SHAPE when it is missing or of another type or shape.
+ */
+export function i32(file: TensorFile, name: string, shape?: readonly number[]): Int32Array {
+  const tensor = file.tensors.get(name);
+  if (tensor?.dtype !== 'I32' || !fits(tensor, shape)) throw unlike(file, name, `I32${shapeText(shape)}`);
+  return tensor.data;
+}
+
+function f32(file: TensorFile, name: string, shape?: readonly number[]): Float32Array {
+  const tensor = file.tensors.get(name);
+  if (tensor?.dtype !== 'F32' || !fits(tensor, shape)) throw unlike(file, name, `F32${shapeText(shape)}`);
+  return tensor.data;
+}
+
+function fits(tensor: TensorShape, shape?: readonly number[]): boolean {
+  if (shape === undefined) return true;
+  return tensor.shape.length === shape.length && shape.every((extent, axis) => extent === tensor.shape[axis]);
+}
+
+function unlike({ tensors }: TensorFile, name: string, wanted: string): ParleyError {
+  const found = tensors.get(name);
+  const what = found ? `${found.dtype}${shapeText(found.shape)}` : 'missing';
+  return new ParleyError('WRONG_SHAPE', `tensor ${name} should be ${wanted}, it is ${what}`);
+}
+
+function shapeText(shape?: readonly number[]): string {
+  return shape ? ` of shape (${shape.join(', ')})` : '';
+}
+
+function finite(values: Float32Array, what: string): Float32Array {
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at >= 0)
+    throw new ParleyError(
+      'NON_FINITE',
+      `${what} holds ${values[at] ?? NaN} at ${at}: expected finite numbers`,
+    );
+  return values;
+}
+
+function listed(names: readonly string[]): string {
+  return names.slice(0, 10).join(', ') + (names.length > 10 ? ', ...' : '');
+}

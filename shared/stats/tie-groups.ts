@@ -1,0 +1,65 @@
+import { ParleyError } from '../errors.ts';
+
+/**
+ * The scores of members and non-members pooled and sorted, with equal scores gathered into one group: all that rank
+ * statistics (ROC, AUC, DeLong, Mann-Whitney) depend on. A tie group always enters as a whole.
+ */
+export interface TieGroups {
+  /** Number of member scores, >= 1. */
+  readonly numMembers: number;
+  /** Number of non-member scores, >= 1. */
+  readonly numNonMembers: number;
+  /** Members with each distinct score, in ascending order of the score; shape (numGroups,). */
+  readonly members: Int32Array;
+  /** Non-members with each distinct score, shape (numGroups,). */
+  readonly nonMembers: Int32Array;
+}
+
+/**
+ * Groups two samples of scores by value in O(n log n); infinite scores are ordinary values. Throws DATA_EMPTY when
+ * either sample is empty and NON_FINITE when a score is not a number.
+ */
+export function tieGroups(members: Float64Array, nonMembers: Float64Array): TieGroups {
+  const sortedMembers = sorted(members, 'member');
+  const sortedNonMembers = sorted(nonMembers, 'non-member');
+  const memberCounts = new Int32Array(members.length + nonMembers.length);
+  const nonMemberCounts = new Int32Array(memberCounts.length);
+  let numGroups = 0;
+  for (let m = 0, n = 0; m < members.length || n < nonMembers.length; numGroups++) {
+    const score = Math.min(sortedMembers[m] ?? Infinity, sortedNonMembers[n] ?? Infinity);
+    const memberEnd = endOfTies(sortedMembers, m, score);
+    const nonMemberEnd = endOfTies(sortedNonMembers, n, score);
+    memberCounts[numGroups] = memberEnd - m;
+    nonMemberCounts[numGroups] = nonMemberEnd - n;
+    m = memberEnd;
+    n = nonMemberEnd;
+  }
+  return {
+    numMembers: members.length,
+    numNonMembers: nonMembers.length,
+    members: memberCounts.subarray(0, numGroups),
+    nonMembers: nonMemberCounts.subarray(0, numGroups),
+  };
+}
+
+function sorted(scores: Float64Array, role: string): Float64Array {
+  if (scores.length === 0)
+    throw new ParleyError(
+      'DATA_EMPTY',
+      `rank statistics need at least one ${role} score and got none; check how users were assigned`,
+    );
+  const ascending = scores.toSorted();
+  // Typed arrays sort NaN to the end.
+  if (Number.isNaN(ascending.at(-1)))
+    throw new ParleyError(
+      'NON_FINITE',
+      `a ${role} score is not a number; scores must be comparable, so check the signals they come from`,
+    );
+  return ascending;
+}
+
+function endOfTies(ascending: Float64Array, start: number, score: number): number {
+  let end = start;
+  while (ascending[end] === score) end++;
+  return end;
+}

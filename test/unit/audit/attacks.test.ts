@@ -1,0 +1,148 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { attackNames, attacks } from '../../../coordinator/audit/attacks.ts';
+import type { Evidence } from '../../../coordinator/audit/evidence.ts';
+import type { AuditPopulation, Role } from '../../../coordinator/audit/population.ts';
+import { seededRng } from '../../../shared/random/rng.ts';
+import { auc } from '../../../shared/stats/roc.ts';
+import { Seed } from '../../../shared/units.ts';
+import { evidenceOf, plainPopulation, signalsOf } from '../../support/audit-evidence.ts';
+
+const rng = seededRng(Seed.parse(1));
+
+/** Evidence for users with one record each. */
+function plainEvidence(parts: Partial<Evidence> & { roles: readonly Role[] }): Evidence {
+  const zero = signalsOf(new Float32Array(parts.roles.length));
+  return {
+    population: plainPopulation(parts.roles),
+    initial: zero,
+    current: zero,
+    lossHistory: [],
+    ...parts,
+  };
+}
+
+describe('every attack', () => {
+  test.each(attackNames)('%s scores a user the same, member or held out', (name) => {
+    const evidence = evidenceOf(rng.fork(name), { users: 100, leak: 1 });
+    const swapped = evidence.population.roles.map((role): Role => {
+      return role === 'member' ? 'held-out' : role === 'held-out' ? 'member' : role;
+    });
+    const blind = { ...evidence, population: { ...evidence.population, roles: swapped } };
+    expect(attacks[name](blind)).toEqual(attacks[name](evidence));
+  });
+
+  test.each(attackNames)('%s scores members higher when they leak', (name) => {
+    const evidence = evidenceOf(rng.fork(name), { users: 600, leak: 2 });
+    const scores = attacks[name](evidence);
+    const pick = (role: Role): Float64Array =>
+      scores.filter((_, user) => evidence.population.roles[user] === role);
+    // AUC 0.96 or more in expectation, standard error 0.01: fails by chance with probability below 1e-9.
+    expect(auc(pick('member'), pick('held-out'))).toBeGreaterThan(0.8);
+  });
+
+  test.each(attackNames)('%s gives one finite score per user, in user order', (name) => {
+    const evidence = evidenceOf(rng.fork(name), { users: 20, records: 3 });
+    const scores = attacks[name](evidence);
+    expect(scores).toHaveLength(20);
+    expect(scores.every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe('formulas', () => {
+  const roles: Role[] = ['member', 'held-out', 'member'];
+
+  test('margin and modified entropy of the design, section D1', () => {
+    const current = {
+      ...signalsOf(new Float32Array(3)),
+      margin: Float32Array.of(1.29858672, -1.14115387, -3.01814993),
+      modifiedEntropy: Float32Array.of(0.08708103, 1.54617226, 5.5003854),
+    };
+    const evidence = plainEvidence({ roles, current });
+    expect([...attacks.margin(evidence)]).toEqual([...current.margin]);
+    expect([...attacks['modified-entropy'](evidence)]).toEqual(
+      Array.from(current.modifiedEntropy, (x) => -x),
+    );
+  });
+
+  test('mean log-ratio, loss and margin are means over the records of a user', () => {
+    const population: AuditPopulation = {
+      ...plainPopulation(['member', 'held-out']),
+      recordOffsets: Int32Array.of(0, 3, 4),
+      labels: new Int32Array(4),
+    };
+    const evidence: Evidence = {
+      population,
+      initial: signalsOf([4, 3, 2, 1]),
+      current: signalsOf([1, 1, 1, 2]),
+      lossHistory: [],
+    };
+    expect([...attacks['mean-log-ratio'](evidence)]).toEqual([2, -1]);
+    expect([...attacks.loss(evidence)]).toEqual([-1, -2]);
+    expect([...attacks.margin(evidence)]).toEqual([-1, -2]);
+  });
+});
+
+describe('trajectory slope', () => {
+  const slope = (losses: readonly number[]): number => {
+    const [first, ...later] = losses;
+    const lossHistory = later.map((loss) => Float32Array.of(loss));
+    return -attacks['trajectory-slope'](
+      plainEvidence({ roles: ['member'], initial: signalsOf([first!]), lossHistory }),
+    )[0]!;
+  };
+
+  test('is -0.3 for losses 2, 1.5, 1.2, 1.1 (design, section D8)', () => {
+    expect(slope([2, 1.5, 1.2, 1.1])).toBeCloseTo(-0.3, 6);
+  });
+
+  test('is that of the line through any straight trajectory', () => {
+    const eighth = fc.integer({ min: -80, max: 80 }).map((k) => k / 8);
+    fc.assert(
+      fc.property(eighth, eighth, fc.integer({ min: 2, max: 40 }), (start, step, versions) => {
+        expect(slope(Array.from({ length: versions }, (_, t) => start + step * t))).toBeCloseTo(step, 9);
+      }),
+    );
+  });
+
+  test('after one round is the mean log-ratio, before it 0', () => {
+    const current = signalsOf([1.25]);
+    const lossHistory = [Float32Array.of(1.25)];
+    const evidence = plainEvidence({ roles: ['member'], initial: signalsOf([2]), current, lossHistory });
+    expect([...attacks['trajectory-slope'](evidence)]).toEqual([...attacks['mean-log-ratio'](evidence)]);
+    expect(slope([2])).toBeCloseTo(0, 15);
+  });
+});
+
+describe('class calibration of modified entropy', () => {
+  /** Two classes on scales 1 and 100; the first `reference` users are reference users, alternating classes. */
+  function twoScales(reference: number): { population: AuditPopulation; entropy: Float32Array } {
+    const total = reference + 4;
+    const labels = Int32Array.from({ length: total }, (_, user) => user % 2);
+    const wobble = Float64Array.from({ length: total }, (_, user) => 1 + ((user >> 1) % 5));
+    const entropy = Float32Array.from(wobble, (value, user) => value * (labels[user] === 1 ? 100 : 1));
+    const roles = Array.from(
+      { length: total },
+      (_, user): Role => (user < reference ? 'reference' : 'member'),
+    );
+    return { population: { ...plainPopulation(roles), labels }, entropy };
+  }
+  const scoresFor = (reference: number): number[] => {
+    const { population, entropy } = twoScales(reference);
+    const current = { ...signalsOf(entropy), modifiedEntropy: entropy };
+    const evidence = { population, initial: current, current, lossHistory: [] };
+    return [...attacks['modified-entropy'](evidence)].slice(-4);
+  };
+
+  test('makes classes of different scale comparable', () => {
+    const [a0, a1, b0, b1] = scoresFor(60);
+    expect(a0).toBeCloseTo(a1!, 5);
+    expect(b0).toBeCloseTo(b1!, 5);
+    expect(a0).not.toBeCloseTo(b0!, 1);
+  });
+
+  test('keeps away with fewer than 30 reference records of a class', () => {
+    const { entropy } = twoScales(58);
+    expect(scoresFor(58)).toEqual([...entropy].slice(-4).map((value) => -value));
+  });
+});

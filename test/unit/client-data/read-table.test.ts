@@ -1,0 +1,165 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { afterAll, describe, expect, test } from 'vitest';
+import { loadShard, readDataSchema } from '../../../client/load-shard.ts';
+import { readTable } from '../../../client/read-table.ts';
+import { parseDataSchema } from '../../../shared/data/schema.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'parley-tables-'));
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
+const written = (name: string, content: string | Uint8Array): string => {
+  const file = join(directory, name);
+  writeFileSync(file, content);
+  return file;
+};
+const containing = (text: string): unknown => expect.stringContaining(text);
+const caught = async (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => 'nothing thrown',
+    (error: unknown) => error,
+  );
+
+const text = 'id,x,c,y,site\np,1.5,a,yes,N\nq,-2,b,no,S\np,,a,no,S\nr,3e2,"b",yes,\n';
+const csv = written('t.csv', text);
+const gz = written('t.csv.gz', gzipSync(text));
+const parquetColumns = [
+  { name: 'id', data: ['p', 'q', 'p', 'r'] },
+  { name: 'x', data: [1.5, -2, null, 300], type: 'DOUBLE' as const },
+  { name: 'c', data: ['a', 'b', 'a', 'b'] },
+  { name: 'y', data: ['yes', 'no', 'no', 'yes'] },
+  { name: 'site', data: ['N', 'S', 'S', null] },
+];
+const parquetBytes = new Uint8Array(parquetWriteBuffer({ columnData: parquetColumns }));
+const parquet = written('t.parquet', parquetBytes);
+
+const schema = parseDataSchema(
+  {
+    user: { column: 'id' },
+    label: { type: 'binary', column: 'y', positive: ['yes'], negative: ['no'] },
+    features: [
+      { type: 'numeric', column: 'x', min: -10, max: 1000, missing: 'indicator' },
+      { type: 'categorical', column: 'c', vocabulary: ['a', 'b'] },
+    ],
+    site: { column: 'site' },
+  },
+  's.yaml',
+);
+
+describe('reading a table', () => {
+  test('CSV, gzipped CSV and Parquet give the same shard', async () => {
+    const [plain, zipped, columnar] = await Promise.all(
+      [csv, gz, parquet].map((file) => loadShard({ file, schema })),
+    );
+    expect(zipped).toEqual(plain);
+    expect(columnar).toEqual(plain);
+    expect(plain?.userIds).toEqual(['p', 'q', 'r']);
+  });
+
+  test('keeps only the columns asked for, from every format', async () => {
+    for (const file of [csv, gz, parquet]) {
+      const table = await readTable(file, ['y', 'id']);
+      expect(table.header).toEqual(['id', 'y']);
+      expect(table.rows[1]).toEqual(['q', 'no']);
+      expect(table.source).toBe(file);
+    }
+  });
+
+  test('goes by the content, not by the name', async () => {
+    expect((await readTable(written('named.csv', parquetBytes))).rows).toHaveLength(4);
+    expect((await readTable(written('named.parquet', text))).rows).toHaveLength(4);
+  });
+
+  test('writes Parquet values as a CSV file would', async () => {
+    const when = new Date('2020-02-03T04:05:06Z');
+    const file = written(
+      'types.parquet',
+      new Uint8Array(
+        parquetWriteBuffer({
+          columnData: [
+            { name: 'big', data: [2n ** 60n], type: 'INT64' },
+            { name: 'flag', data: [true], type: 'BOOLEAN' },
+            { name: 'when', data: [when], type: 'TIMESTAMP' },
+            { name: 'whole', data: [7], type: 'INT32' },
+          ],
+        }),
+      ),
+    );
+    expect((await readTable(file)).rows).toEqual([['1152921504606846976', 'true', when.toISOString(), '7']]);
+  });
+
+  test('a Parquet file has rows but no lines, and misses columns like any other', async () => {
+    const strict = { ...schema, features: [{ ...schema.features[0]!, missing: 'refuse' as const }] };
+    const error = await caught(loadShard({ file: parquet, schema: strict }));
+    expect(error).toMatchObject({
+      code: 'DATA_VALUE_INVALID',
+      message: containing('row 3, column "x"'),
+    });
+    const other = { ...schema, user: { column: 'patient' } };
+    expect(await caught(loadShard({ file: parquet, schema: other }))).toMatchObject({
+      code: 'DATA_COLUMN_MISSING',
+    });
+  });
+
+  test.each([
+    ['missing.csv', undefined, 'FILE_NOT_FOUND', 'missing.csv cannot be read'],
+    ['empty.csv', '', 'DATA_EMPTY', 'is empty'],
+    ['cut.gz', gzipSync(text).subarray(0, 30), 'DATA_VALUE_INVALID', 'starts like a gzip file'],
+    ['cut.parquet', parquetBytes.subarray(0, 60), 'DATA_VALUE_INVALID', 'starts like a Parquet file'],
+    ['latin1.csv', Buffer.from('a,b\n1,\xe9\n', 'latin1'), 'DATA_VALUE_INVALID', 'neither Parquet nor UTF-8'],
+  ])('refuses %s', async (name, content, code, message) => {
+    const file = content === undefined ? join(directory, name) : written(name, content);
+    expect(await caught(readTable(file))).toMatchObject({ code, message: containing(message) });
+  });
+});
+
+describe('loading a site', () => {
+  test('by hash, the sites of one file share out its users', async () => {
+    const rules = [0, 1, 2].map((index) => ({ type: 'hash', sites: 3, index }) as const);
+    const loaded = await Promise.all(
+      rules.map((site) => loadShard({ file: csv, schema, site }).catch(() => ({ userIds: [] }))),
+    );
+    expect(loaded.flatMap(({ userIds }) => [...userIds]).sort()).toEqual(['p', 'q', 'r']);
+  });
+
+  test("by the site column of the user's first record", async () => {
+    const of = (value: string) => loadShard({ file: csv, schema, site: { type: 'column', value } });
+    expect((await of('N')).userIds).toEqual(['p']);
+    expect((await of('N')).labels).toHaveLength(2);
+    expect((await of('missing')).userIds).toEqual(['r']);
+    expect(await caught(of('W'))).toMatchObject({
+      code: 'DATA_EMPTY',
+      message: containing('such as "N", "S", "missing"'),
+    });
+  });
+
+  test('a column rule needs a site column in the schema', async () => {
+    const { user, label, features, ...rest } = schema;
+    const without = {
+      user,
+      label,
+      features,
+      subpopulations: [],
+      drop: [],
+      missingMarkers: rest.missingMarkers,
+    };
+    const work = loadShard({ file: csv, schema: without, site: { type: 'column', value: 'N' } });
+    expect(await caught(work)).toMatchObject({ code: 'DATA_SCHEMA_INVALID' });
+  });
+
+  test('a schema file must be there, YAML, and a schema', async () => {
+    const read = (name: string, content: string) => caught(readDataSchema(written(name, content)));
+    expect(await caught(readDataSchema(join(directory, 'no.yaml')))).toMatchObject({
+      code: 'FILE_NOT_FOUND',
+    });
+    expect(await read('bad.yaml', 'a: [1')).toMatchObject({
+      code: 'DATA_SCHEMA_INVALID',
+      message: containing('is not YAML'),
+    });
+    expect(await read('other.yaml', 'a: 1')).toMatchObject({ code: 'DATA_SCHEMA_INVALID' });
+  });
+});

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { loadShard, readDataSchema } from '../../../client/load-shard.ts';
+import { readTable } from '../../../client/read-table.ts';
+import { encodeTable } from '../../../shared/data/encode.ts';
+import { columnsOf, numFeaturesOf } from '../../../shared/data/schema.ts';
+import { numUsers, type Shard } from '../../../shared/data/shard.ts';
+
+const data = process.env['PARLEY_DATA'] ?? '../shared/data';
+const schemaOf = (name: string) => readDataSchema(`scenarios/catalog/schemas/${name}.yaml`);
+const positives = ({ labels }: Shard): number => labels.reduce((sum, label) => sum + label, 0);
+const group = (shard: Shard, column: string, value: string): number => {
+  const found = shard.subpopulations.find((subpopulation) => subpopulation.column === column)!;
+  return found.codes.filter((code) => found.vocabulary[code] === value).length;
+};
+
+describe.runIf(existsSync(data))('the real data sets', () => {
+  // FLamby (Ogier du Terrail et al. 2022), table of Fed-Heart-Disease: 303/261/46/130 rows, 13 features.
+  test.each([
+    ['cleveland', 303, 139],
+    ['hungarian', 261, 98],
+    ['switzerland', 46, 45],
+    ['va', 130, 101],
+  ])("heart %s keeps FLamby's %i rows", async (site, rows, ill) => {
+    const shard = await loadShard({
+      file: join(data, `heart/heart-${site}.csv`),
+      schema: await schemaOf('heart'),
+    });
+    expect([shard.labels.length, numUsers(shard), shard.numFeatures]).toEqual([rows, rows, 13]);
+    expect(positives(shard)).toBe(ill);
+  });
+
+  test('diabetes130: 101,766 encounters of 71,518 patients; deaths dropped by rule', async () => {
+    const schema = await schemaOf('diabetes130');
+    const table = await readTable(join(data, 'diabetes130/diabetes130.csv.gz'), columnsOf(schema));
+    const whole = encodeTable({ ...schema, drop: [] }, table).shard;
+    expect([whole.labels.length, numUsers(whole), positives(whole)]).toEqual([101_766, 71_518, 11_357]);
+    const { shard, siteKeys } = encodeTable(schema, table);
+    // Discharge ids that mean death; none of these patients is readmitted.
+    const column = table.header.indexOf('discharge_disposition_id');
+    const deaths = table.rows.filter((row) => ['11', '19', '20', '21'].includes(row[column]!)).length;
+    expect([shard.labels.length, positives(shard)]).toEqual([101_766 - deaths, 11_357]);
+    expect(shard.numFeatures).toBe(numFeaturesOf(schema));
+    expect(new Set(siteKeys)).toEqual(new Set(['missing', 'other', 'Medicare', 'Medicaid or self']));
+    const largest = Math.max(
+      ...whole.userIds.map((_, u) => whole.userOffsets[u + 1]! - whole.userOffsets[u]!),
+    );
+    expect(largest).toBe(40);
+  });
+
+  test('eicu-demo: 2,492 stays with a known outcome, of which 212 end in death; four regions', async () => {
+    const schema = await schemaOf('eicu-demo');
+    const table = await readTable(join(data, 'eicu-demo/eicu-demo-stays.csv.gz'), columnsOf(schema));
+    const { shard, siteKeys } = encodeTable(schema, table);
+    expect([shard.labels.length, positives(shard)]).toEqual([2492, 212]);
+    const patients = new Set(table.rows.map((row) => row[table.header.indexOf('uniquepid')]));
+    expect([table.rows.length, patients.size, numUsers(shard)]).toEqual([2520, 1841, 1820]);
+    expect(new Set(siteKeys)).toEqual(new Set(['Midwest', 'South', 'West', 'Northeast', 'missing']));
+  });
+
+  test('credit-default: 30,000 clients, 6,636 defaults, 18,112 women', async () => {
+    const schema = await schemaOf('credit-default');
+    const shard = await loadShard({ file: join(data, 'credit-default/credit-default.csv.gz'), schema });
+    expect([numUsers(shard), shard.labels.length, positives(shard)]).toEqual([30_000, 30_000, 6636]);
+    expect(group(shard, 'sex', 'female')).toBe(18_112);
+    expect(group(shard, 'education', 'university')).toBe(14_030);
+  });
+
+  test('every input is finite and bounded', async () => {
+    const schema = await schemaOf('eicu-demo');
+    const shard = await loadShard({ file: join(data, 'eicu-demo/eicu-demo-stays.csv.gz'), schema });
+    expect(shard.features.every((value) => Math.abs(value) <= 1)).toBe(true);
+  });
+});

@@ -1,0 +1,135 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { gridStep, sensitivitySlack, toGrid } from '../../../shared/privacy/grid.ts';
+import { drawNoise, noiseStdDev, release, releaseWithoutNoise } from '../../../shared/privacy/noise.ts';
+import type { SummedUpdate } from '../../../shared/privacy/update.ts';
+import { standardNormals } from '../../../shared/random/gaussian.ts';
+import { type Rng, secureRng, seededRng } from '../../../shared/random/rng.ts';
+import { ClipNorm, NoiseMultiplier, SamplingRate, Seed } from '../../../shared/units.ts';
+
+const seeded = (seed: number): Rng => seededRng(Seed.parse(seed));
+const summed = (...values: number[]): SummedUpdate => Float64Array.from(values) as SummedUpdate;
+const options = (z: number, c: number, q: number): Parameters<typeof release>[2] => ({
+  noiseMultiplier: NoiseMultiplier.parse(z),
+  clipNorm: ClipNorm.parse(c),
+  samplingRate: SamplingRate.parse(q),
+});
+const multipliers = fc.double({ min: 0.01, max: 50, noNaN: true });
+const norms = fc.double({ min: 1e-3, max: 1e3, noNaN: true });
+
+test('noiseStdDev is z * C', () => {
+  expect(noiseStdDev(NoiseMultiplier.parse(0.7), ClipNorm.parse(3))).toBeCloseTo(2.1, 15);
+});
+
+describe('drawNoise', () => {
+  test('is a standard normal times z * C * (1 + slack) / g, rounded', () => {
+    fc.assert(
+      fc.property(multipliers, norms, fc.integer({ min: 1, max: 300 }), (z, c, numParams) => {
+        const noise = drawNoise(seeded(3), numParams, options(z, c, 1));
+        const clipNorm = ClipNorm.parse(c);
+        const gridStdDev = (z * c * (1 + sensitivitySlack(numParams))) / gridStep(clipNorm, numParams);
+        const normals = standardNormals(seeded(3), numParams);
+        for (const [index, value] of noise.entries()) {
+          expect(Number.isInteger(value)).toBe(true);
+          expect(Math.abs(value - normals[index]! * gridStdDev)).toBeLessThanOrEqual(0.5 + 1e-6);
+        }
+      }),
+    );
+  });
+
+  test('two draws from one stream, and from two secure streams, differ', () => {
+    const rng = seeded(3);
+    const draws = [rng, rng, secureRng(), secureRng()].map((each) =>
+      drawNoise(each, 8, options(1.3, 2, 1)).join(),
+    );
+    expect(new Set(draws).size).toBe(4);
+  });
+});
+
+describe('release', () => {
+  test('is the grid sum plus the noise, in exact integers', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ min: -20, max: 20, noNaN: true }), { minLength: 1, maxLength: 50 }),
+        fc.double({ min: 0.01, max: 5, noNaN: true }),
+        norms,
+        (values, z, c) => {
+          const settings = options(z, c, 0.5);
+          const sum = summed(...values.map((value) => value * c));
+          const noise = drawNoise(seeded(9), sum.length, settings);
+          const grid = toGrid(sum, gridStep(settings.clipNorm, sum.length));
+          const expected = [...grid].map((value, index) => value + noise[index]! + 0);
+          expect([...release(sum, noise, settings).update]).toEqual(expected);
+        },
+      ),
+    );
+  });
+
+  test('leaves the sum and the noise as they were, so a release can be computed again', () => {
+    const settings = options(1.3, 2, 0.5);
+    const sum = summed(1, -2, 3);
+    const noise = drawNoise(seeded(9), 3, settings);
+    expect(release(sum, noise, settings)).toEqual(release(sum, noise, settings));
+    expect([...sum]).toEqual([1, -2, 3]);
+  });
+
+  test('an empty draw still carries noise and still costs', () => {
+    const settings = options(1.3, 2, 0.01);
+    const noise = drawNoise(seeded(9), 6, settings);
+    const { update, event } = release(summed(0, 0, 0, 0, 0, 0), noise, settings);
+    expect([...update]).toEqual([...noise]);
+    expect(event).toEqual({ type: 'poisson-subsampled-gaussian', noiseMultiplier: 1.3, samplingRate: 0.01 });
+  });
+
+  test('without sampling the event is the plain Gaussian', () => {
+    const settings = options(0.4, 2, 1);
+    const { event } = release(summed(0), drawNoise(seeded(1), 1, settings), settings);
+    expect(event).toEqual({ type: 'gaussian', noiseMultiplier: 0.4 });
+  });
+
+  test('saturates to int32 on both sides', () => {
+    const settings = options(1e9, 1, 1);
+    const { update } = release(
+      summed(...Array<number>(100).fill(0)),
+      drawNoise(seeded(2), 100, settings),
+      settings,
+    );
+    expect(new Set(update)).toEqual(new Set([-(2 ** 31), 2 ** 31 - 1]));
+    const small = options(0.01, 1, 1);
+    const huge = release(summed(1e6, -1e6, 0), drawNoise(seeded(2), 3, small), small).update;
+    expect([...huge.subarray(0, 2)]).toEqual([2 ** 31 - 1, -(2 ** 31)]);
+  });
+
+  test('refuses noise that was drawn for something else: the event would be untrue', () => {
+    const settings = options(1.3, 2, 0.5);
+    const noise = drawNoise(seeded(9), 3, settings);
+    expect(() => release(summed(1, 2), noise, settings)).toThrow(RangeError);
+    expect(() => release(summed(1, 2, 3), noise, options(2.6, 2, 0.5))).toThrow(RangeError);
+    expect(() => release(summed(1, 2, 3), noise, options(1.3, 4, 0.5))).toThrow(RangeError);
+  });
+
+  test('refuses a sum that is not finite', () => {
+    const settings = options(1.3, 2, 0.5);
+    const noise = drawNoise(seeded(9), 2, settings);
+    expect(() => release(summed(1, NaN), noise, settings)).toThrow(
+      expect.objectContaining({ code: 'NON_FINITE' }),
+    );
+  });
+});
+
+test('adding rounded noise to an integer is rounding the sum with continuous noise', () => {
+  const integers = fc.integer({ min: -(2 ** 31), max: 2 ** 31 });
+  fc.assert(
+    fc.property(integers, fc.integer({ min: -(2 ** 40), max: 2 ** 40 }), (x, units) => {
+      const noise = units / 2 ** 10;
+      expect(x + Math.round(noise) === Math.round(x + noise)).toBe(true);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('releaseWithoutNoise is the saturated grid sum, and says that it protects nothing', () => {
+  const { update, event } = releaseWithoutNoise(summed(0.26, -1, 1e12, -1e12), 0.5);
+  expect([...update]).toEqual([1, -2, 2 ** 31 - 1, -(2 ** 31)]);
+  expect(event).toEqual({ type: 'non-private' });
+});

@@ -1,0 +1,67 @@
+import type { After } from '../../coordinator/changes.ts';
+import type { Collection, Expectation } from '../../coordinator/desk.ts';
+import { createDesk, type Desk } from '../../coordinator/desk.ts';
+import { sha256 } from '../../shared/crypto/encoding.ts';
+import { chunkBytes, type Offer } from '../../shared/protocol/messages.ts';
+import { seededRng } from '../../shared/random/rng.ts';
+import { RoundIndex, Seed } from '../../shared/units.ts';
+import type { Link, OpenLink } from './links.ts';
+import { alpha, beta, coordinator, joinSite, run, type SiteOptions, sites, type TestSite } from './site.ts';
+
+/** Three chunks and a half. */
+export const payload = seededRng(Seed.parse(5)).bytes(chunkBytes * 3 + chunkBytes / 2);
+export const model = seededRng(Seed.parse(6)).bytes(chunkBytes * 2 + 17);
+export const modelHash = sha256(model);
+export const round = RoundIndex.parse(3);
+const ledgerHead = sha256('ledger');
+
+/** What a site says about an upload of this round. */
+export const about: Omit<Offer, 'sha256' | 'sizeBytes'> = { run, round, stage: 'update', ledgerHead };
+export const noLimit = { deadlineMs: 2 ** 40 };
+
+/** A desk behind a link, and what was opened on it, to be closed after the test. */
+export interface Fixture {
+  readonly desk: Desk;
+  readonly link: Link;
+  join(who?: SiteOptions): TestSite;
+  /** Ask alpha and beta for an update of the payload's size. */
+  ask(change?: Partial<Expectation<number>>): Collection<number>;
+  close(): Promise<void>;
+}
+
+export async function openFixture(open: OpenLink, after?: After): Promise<Fixture> {
+  const desk = createDesk({
+    run,
+    identity: coordinator,
+    sites,
+    rng: seededRng(Seed.parse(1)),
+    blob: (hash) => (hash === modelHash ? model : undefined),
+    ...(after && { after }),
+  });
+  const link = await open(desk);
+  const joined: TestSite[] = [];
+  return {
+    desk,
+    link,
+    join: (who = alpha) => {
+      const site = joinSite(link.connect, who);
+      joined.push(site);
+      return site;
+    },
+    ask: (change = {}) =>
+      desk.expect({
+        stage: 'update',
+        round,
+        sites: [alpha.site, beta.site],
+        order: { purpose: 'plan', value: { round } },
+        sizeBytes: () => ({ min: 1000, max: payload.length }),
+        accept: (_site, bytes) => bytes.length,
+        ...change,
+      }),
+    close: async () => {
+      await Promise.all(joined.map((site) => site.close()));
+      desk.close();
+      await link.close();
+    },
+  };
+}
