@@ -42,30 +42,23 @@ export function socketConnect(options: SocketOptions): Connect {
 function wireOver(socket: Socket, port: ClientPort, replyWithinMs: number): Wire {
   let retry: NodeJS.Timeout | undefined;
   let isClosed = false;
-  // In order, and after whoever awaits an earlier reply went on: one packet can bring a welcome and an order at once.
-  const deliver = (action: () => void): void => {
-    setImmediate(() => {
-      if (!isClosed) action();
-    });
-  };
-  const lose = (reason: string): void => {
-    deliver(() => {
-      port.lost(reason);
-    });
-  };
+  let connection = 0;
   socket.on('notice', (notice: unknown) => {
-    deliver(() => {
-      port.notice(notice);
+    const of = connection;
+    // Whoever awaits an earlier reply goes on first: one packet can bring a welcome and an order at once.
+    setImmediate(() => {
+      if (!isClosed && of === connection) port.notice(notice);
     });
   });
   socket.on('connect_error', ({ message }) => {
-    lose(`the coordinator cannot be reached: ${message}`);
+    if (!isClosed) port.lost(`the coordinator cannot be reached: ${message}`);
   });
   socket.on('disconnect', (reason) => {
+    connection += 1;
     if (isClosed) return;
     // The only end after which socket.io does not try again by itself.
     if (reason === 'io server disconnect') retry = setTimeout(() => socket.connect(), reconnectMs);
-    lose(`the connection ended: ${reason}`);
+    port.lost(`the connection ended: ${reason}`);
   });
   return {
     request: async (message) => {

@@ -107,7 +107,7 @@ const reasonsToDecline: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 async function rolesOf(run: RunId, { site, audit }: Desk): Promise<AuditRoles> {
-  const flip = (): Int32Array => packRoles(flipRoles(site.shard, audit, site.rng.fork(`run ${run} roles`)));
+  const flip = (): Int32Array => packRoles(flipRoles(site.shard, audit, site.rng.fork('audit roles')));
   return unpackRoles(await site.ledger.roles(run, flip));
 }
 

@@ -11,7 +11,7 @@ import { assignParameters, parameterTensors, readParameters } from './parameters
 import { type ModelSpec, numClasses } from './spec.ts';
 import { forEachStep } from './steps.ts';
 import { firstUnusable } from './usable-features.ts';
-import { sumOverUsers, type TrainUser, type UserRecords } from './user-loop.ts';
+import { checkTask, sumOverUsers, type TrainUser, type UserRecords } from './user-loop.ts';
 
 /**
  * Local training of any model by tfjs, one user after another, with its own loop over epochs. The model lives as long as
@@ -31,6 +31,7 @@ export function generalTrainer(options: {
     provider: 'general',
     description: backend.description,
     clippedSum: async (task) => {
+      checkTask(task, spec);
       selectBackend(backend);
       const received = parameterTensors(backend.tf, engine.built, task.parameters);
       try {

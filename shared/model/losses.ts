@@ -51,12 +51,16 @@ function flatten(tf: Tf, batch: Flattened, settings: RelaxLoss): Scalar {
   const { logits, labels, logProbabilities, crossEntropy } = batch;
   const numClasses = logits.shape.at(-1) ?? 1;
   const clamped = tf.clipByValue(tf.exp(tf.neg(crossEntropy)), 0, settings.upper);
-  // tfjs has no stop-gradient; a copy through the host leaves the tape.
-  const target = settings.detachTargets ? tf.tensor1d(clamped.dataSync()) : clamped;
+  const target = settings.detachTargets ? detached(tf, clamped) : clamped;
   const others = tf.sum(tf.mul(tf.sub(1, labels), logProbabilities), 1);
   const spread = tf.div(tf.sub(1, target), numClasses - 1);
   const soft = tf.sub(tf.mul(target, crossEntropy), tf.mul(spread, others));
   if (settings.variant === 'tabular') return tf.mean(soft).asScalar();
-  const isWrong = tf.cast(tf.notEqual(tf.argMax(logits, 1), tf.argMax(labels, 1)), 'float32');
+  const isWrong = tf.cast(tf.notEqual(tf.argMax(detached(tf, logits), 1), tf.argMax(labels, 1)), 'float32');
   return tf.mean(tf.sub(tf.mul(isWrong, soft), crossEntropy)).asScalar();
+}
+
+/** tfjs has no stop-gradient, and no derivative to pass over for comparisons; a copy through the host leaves the tape. */
+function detached(tf: Tf, tensor: Tensor): Tensor {
+  return tf.tensor(tensor.dataSync(), tensor.shape);
 }

@@ -10,7 +10,7 @@ export interface Logits {
 
 /**
  * Signals of records from their logits and labels, computed in float64 without ever forming 1 - p, so that none
- * saturates: a record with p_y within 1e-30 of 1 still has a loss and a margin of its own.
+ * saturates before float32 underflows: with p_y within 1e-40 of 1 a record still has a loss of its own.
  *
  * With m = z_y - logsumexp of the others: loss = log(1 + e^-m). Modified entropy (Song and Mittal, arXiv:2003.10595) =
  * -(1 - p_y) log p_y - sum over j != y of p_j log(1 - p_j).

@@ -12,11 +12,7 @@ export interface TensorLogits {
 }
 
 /** Logits of any model by tfjs, on a backend that need not be able to differentiate it. */
-export function tensorLogits(
-  spec: ModelSpec,
-  parameters: Float32Array,
-  backend: Backend,
-): TensorLogits {
+export function tensorLogits(spec: ModelSpec, parameters: Float32Array, backend: Backend): TensorLogits {
   const { tf } = backend;
   selectBackend(backend);
   const built = buildModel(tf, spec);

@@ -39,6 +39,6 @@ async function general(spec: ModelSpec, choice: BackendChoice, why: string): Pro
     import('./backend.ts'),
     import('./general-trainer.ts'),
   ]);
-  const trainer = await generalTrainer({ spec, backend: await backendFor(spec, choice) });
+  const trainer = generalTrainer({ spec, backend: await backendFor(spec, choice) });
   return { ...trainer, description: `${trainer.description}; ${why}` };
 }

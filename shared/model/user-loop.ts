@@ -50,13 +50,18 @@ export async function sumOverUsers(
     else nonFinite += 1;
     if (performance.now() > deadline) {
       await setImmediate();
-          deadline = performance.now() + stretchMs;
+      deadline = performance.now() + stretchMs;
     }
   }
   return { sum: summedUpdate(sum), norms, nonFinite };
 }
 
-function checkTask(task: LocalTask, spec: ModelSpec): void {
+/**
+ * Refuse a task that does not fit the model; providers that prepare something from the parameters call it first.
+ *
+ * @throws as `sumOverUsers`.
+ */
+export function checkTask(task: LocalTask, spec: ModelSpec): void {
   const { shard, parameters, users } = task;
   requireEqual('received parameters', parameters.length, numParams(spec));
   requireEqual('features of a record', shard.numFeatures, numFeatures(spec));

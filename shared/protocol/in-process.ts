@@ -53,11 +53,11 @@ function connectionTo(coordinator: CoordinatorPort, client: ClientPort, ended: (
   const end = (reason?: string): void => {
     if (!up) return;
     up = false;
+    if (reason !== undefined) client.lost(reason);
     for (const reject of waiting) reject(lost());
     waiting.clear();
     session.closed();
     ended();
-    if (reason !== undefined) client.lost(reason);
   };
   const session: Session = coordinator.connect({
     notify: (notice) => {

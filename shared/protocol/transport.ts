@@ -26,7 +26,12 @@ export interface Peer {
 
 /** The client's side: a connector keeps one connection up, with jittered back-off, until it is closed. */
 export interface ClientPort {
+  /** Notices come in order, after the replies that the coordinator sent before them, and never from a lost connection. */
   readonly notice: (notice: unknown) => void;
+  /**
+   * The connection ended, or an attempt at one failed; told before the requests under way reject, and not after `close`.
+   * May be told several times in a row.
+   */
   readonly lost: (reason: string) => void;
 }
 

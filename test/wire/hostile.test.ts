@@ -26,7 +26,7 @@ describe.each(links)('%s', (_name, open) => {
     return reply;
   };
 
-  test.each(beforeHello)('%s is %s, counted, and nobody else notices', async (_what, code, attack) => {
+  test.each(beforeHello())('%s is %s, counted, and nobody else notices', async (_what, code, attack) => {
     const site = fixture.join({ ...alpha, silent: true });
     const reply = await attacked(site, attack);
     expect(reply).toMatchObject({ type: 'refused', code });
@@ -34,7 +34,7 @@ describe.each(links)('%s', (_name, open) => {
     expect(fixture.desk.connected()).toEqual(['beta']);
   });
 
-  test.each(afterHello)('%s is %s, counted, and nobody else notices', async (_what, code, attack) => {
+  test.each(afterHello())('%s is %s, counted, and nobody else notices', async (_what, code, attack) => {
     const site = fixture.join(alpha);
     await site.reconnected();
     expect(await attacked(site, attack)).toMatchObject({ type: 'refused', code });

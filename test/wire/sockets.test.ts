@@ -109,7 +109,7 @@ describe('a raw client', () => {
     '\u0000',
   ])('the frame %j ends at most its own connection', async (frame) => {
     const { socket } = await rawSocket();
-    socket.io.engine.write(`${frame}`);
+    socket.io.engine.write(frame);
     socket.emit('request');
     await honestUpload();
     socket.disconnect();

@@ -58,6 +58,15 @@ describe('negativeControl', () => {
     expect(control.low).toBeLessThan(0.5);
   });
 
+  test('fails when the permutations lean to one side, though most intervals cover chance', () => {
+    const high = Float64Array.from({ length: 40 }, (_, i) => i + 100);
+    const low = Float64Array.from({ length: 40 }, (_, i) => i);
+    const stream = rng.fork('leaning');
+    const control = negativeControl(high, low, { ...stream, uniform: () => stream.uniform() ** 1.15 });
+    expect(control).toMatchObject({ passed: false });
+    expect(control.high).toBeGreaterThan(0.55);
+  });
+
   test('repeats with the same stream', () => {
     const scores = standardNormals(rng.fork('repeat'), 60);
     const once = negativeControl(scores.slice(0, 30), scores.slice(30), rng.fork('same'));

@@ -7,7 +7,7 @@ import { defences, denseSpecs, generalSpecs, ragged, randomTask } from './sample
 test('neither training nor evaluation leaves a tensor behind', async () => {
   const { tf } = await loadBackend('auto');
   for (const [, spec] of [...generalSpecs, ...denseSpecs.slice(0, 3)]) {
-    const trainer = await generalTrainer({ spec, backend: await backendFor(spec, 'auto') });
+    const trainer = generalTrainer({ spec, backend: await backendFor(spec, 'auto') });
     const before = tf.memory().numTensors;
     for (const [, defence] of defences) {
       for (const round of [0, 1]) {
@@ -22,8 +22,8 @@ test('neither training nor evaluation leaves a tensor behind', async () => {
 
 test('trainers on different backends may work at the same time', async () => {
   const [, spec] = denseSpecs[3]!;
-  const cpu = await generalTrainer({ spec, backend: await loadBackend('cpu') });
-  const wasm = await generalTrainer({ spec, backend: await loadBackend('wasm') });
+  const cpu = generalTrainer({ spec, backend: await loadBackend('cpu') });
+  const wasm = generalTrainer({ spec, backend: await loadBackend('wasm') });
   const task = randomTask(spec, Array<number>(60).fill(3), {});
   const apart = [await cpu.clippedSum(task), await wasm.clippedSum(task)];
   const together = await Promise.all([cpu.clippedSum(task), wasm.clippedSum(task)]);
@@ -32,7 +32,7 @@ test('trainers on different backends may work at the same time', async () => {
 
 test('a token outside the vocabulary counts as non-finite', async () => {
   const [, spec] = generalSpecs[1]!;
-  const trainer = await generalTrainer({ spec, backend: await backendFor(spec, 'auto') });
+  const trainer = generalTrainer({ spec, backend: await backendFor(spec, 'auto') });
   for (const token of [-1, 11, 2.5]) {
     const task = randomTask(spec, [2, 2], {});
     task.shard.features[0] = token;
