@@ -1,7 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import type { Identity, PublicKey } from '../shared/crypto/identity.ts';
+import { ParleyError } from '../shared/errors.ts';
+import type { Farewell } from '../shared/protocol/plan.ts';
 import { type Rng, secureRng } from '../shared/random/rng.ts';
-import type { SiteId } from '../shared/units.ts';
+import type { RunId, SiteId } from '../shared/units.ts';
 import { initialModel, storedModel } from './checkpoint.ts';
 import { type FederationConfig, protectionOf } from './config.ts';
 import { createDesk, type Desk } from './desk.ts';
@@ -46,6 +48,9 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<Outco
   }
 }
 
+/** How long the farewell has to reach the sites. */
+const leaveWithinMs = 3000;
+
 type Coordination = CoordinatorOptions & {
   readonly config: FederationConfig;
   readonly protection: ReturnType<typeof protectionOf>;
@@ -65,17 +70,38 @@ async function coordinate(options: Coordination): Promise<Outcome> {
   });
   const transport = await options.serve(desk);
   try {
-    desk.restoreRefused((await store.reports()).at(-1)?.refused ?? {});
-    const sites = await enrolSites({ ...options, run, sites: [...options.sites.keys()], desk });
-    const context = { ...options, run, desk, sites, rng, now: () => performance.now() };
-    const begun = await store.manifest();
-    const model = begun
-      ? storedModel(store, begun.initialModelSha256, config.model)
-      : initialModel(context, rng);
-    if (!begun) await store.saveManifest(manifestOf(context, model));
-    return await runRounds(model, context);
+    const outcome = await enrolAndRun({ ...options, run, desk, rng });
+    desk.announce('farewell', { run, ...outcome } satisfies Farewell);
+    return outcome;
+  } catch (error) {
+    desk.announce('farewell', { run, ...unfinished(error) } satisfies Farewell);
+    throw error;
   } finally {
+    // Sites leave when they have heard the farewell; those that wait for a paused run stay.
+    await desk.untilEmpty({ deadlineMs: leaveWithinMs });
     desk.close();
     await transport.close();
   }
+}
+
+async function enrolAndRun(options: Coordination & { run: RunId; desk: Desk }): Promise<Outcome> {
+  const { config, store, desk, rng } = options;
+  desk.restoreRefused((await store.reports()).at(-1)?.refused ?? {});
+  const sites = await enrolSites({ ...options, sites: [...options.sites.keys()] });
+  const context = { ...options, sites, now: () => performance.now() };
+  const begun = await store.manifest();
+  const model = begun
+    ? storedModel(store, begun.initialModelSha256, config.model)
+    : initialModel(context, rng);
+  if (!begun) await store.saveManifest(manifestOf(context, model));
+  return runRounds(model, context);
+}
+
+/** A run that can be gone on with is paused, and its sites wait for it. */
+function unfinished(error: unknown): Outcome {
+  const paused = error instanceof ParleyError && ['INTERRUPTED', 'ROUND_QUORUM_LOST'].includes(error.code);
+  return {
+    outcome: paused ? 'paused' : 'failed',
+    detail: error instanceof Error ? error.message : String(error),
+  };
 }

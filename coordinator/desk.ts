@@ -36,6 +36,8 @@ export interface Desk extends CoordinatorPort {
   connected(): readonly SiteId[];
   /** Resolves when all these sites are connected, the deadline has passed or the signal aborted. */
   untilConnected(sites: readonly SiteId[], limits: Limits): Promise<void>;
+  /** Resolves when no site is connected any more, or the deadline has passed. */
+  untilEmpty(limits: Limits): Promise<void>;
   /** Messages refused so far, by error code. */
   refused(): Record<string, number>;
   /** Count on from the numbers before a restart. */
@@ -86,6 +88,7 @@ export function createDesk(options: DeskOptions): Desk {
     },
     connected: seats.sites,
     untilConnected: (wanted, limits) => changes.until(() => wanted.every(seats.has), limits),
+    untilEmpty: (limits) => changes.until(() => seats.sites().length === 0, limits),
     refused: refusals.counts,
     restoreRefused: refusals.restore,
     close: connections.close,

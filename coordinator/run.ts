@@ -17,45 +17,30 @@ import type { Model, RunContext, RunState } from './state.ts';
 export type Outcome = Pick<Farewell, 'outcome' | 'detail'>;
 
 /**
- * Run the rounds that are left, from the last finished one, until the last round, the leakage policy or the operator ends
- * it. Says farewell to the sites in every case.
+ * Run the rounds that are left, from the last finished one, until the last round or the leakage policy ends the run.
  *
- * @throws what {@link runRound} throws, after the farewell.
+ * @throws INTERRUPTED when the operator ends it between two rounds, and what {@link runRound} throws.
  */
 export async function runRounds(model: Model, run: RunContext): Promise<Outcome> {
-  try {
-    let state = await restored(model, run);
-    const last = (await run.store.reports()).at(-1);
-    if (last?.policy.action === 'stop') return farewell(run, stoppedBy(last));
-    if (state.observations.initial.size === 0) state = await scoreInitial(state, run);
-    while (state.round < run.config.rounds) {
-      const { after, report } = await runRound(state, run);
-      state = after;
-      if (report.policy.action === 'stop') return farewell(run, stoppedBy(report));
-      if (run.signal.aborted && state.round < run.config.rounds)
-        throw new ParleyError(
-          'INTERRUPTED',
-          `stopped after round ${state.round - 1}; start the same command again to go on`,
-        );
-    }
-    return farewell(run, { outcome: 'finished', detail: `all ${run.config.rounds} rounds are done` });
-  } catch (error) {
-    const paused = error instanceof ParleyError && error.code === 'INTERRUPTED';
-    farewell(run, {
-      outcome: paused ? 'paused' : 'failed',
-      detail: error instanceof Error ? error.message : String(error),
-    });
-    throw error;
+  const last = (await run.store.reports()).at(-1);
+  if (last?.policy.action === 'stop') return stoppedBy(last);
+  let state = await restored(model, run);
+  if (state.observations.initial.size === 0) state = await scoreInitial(state, run);
+  while (state.round < run.config.rounds) {
+    if (run.signal.aborted)
+      throw new ParleyError(
+        'INTERRUPTED',
+        `stopped before round ${state.round}; start the same command again to go on`,
+      );
+    const { after, report } = await runRound(state, run);
+    if (report.policy.action === 'stop') return stoppedBy(report);
+    state = after;
   }
+  return { outcome: 'finished', detail: `all ${run.config.rounds} rounds are done` };
 }
 
 function stoppedBy({ policy }: RoundReport): Outcome {
   return { outcome: 'stopped', detail: `the leakage policy stopped the run: ${policy.reasons.join('; ')}` };
-}
-
-function farewell(run: RunContext, outcome: Outcome): Outcome {
-  run.desk.announce('farewell', { run: run.run, ...outcome } satisfies Farewell);
-  return outcome;
 }
 
 /** The state after the last finished round, rebuilt from the store; the initial state when there is none. */

@@ -75,7 +75,7 @@ export function decodeTensors(bytes: Uint8Array): TensorFile {
   const { entries, metadata, start } = readHeader(bytes);
   const tensors = new Map<string, Tensor>();
   let end = 0;
-  for (const [name, entry] of entries.toSorted(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0])) {
+  for (const [name, entry] of entries.toSorted(byPlace)) {
     const [from, to] = entry.data_offsets;
     const size = byteLength({ name, ...entry });
     if (from !== end || to - from !== size)
@@ -102,6 +102,11 @@ const Metadata = z.record(z.string(), z.string());
 const Header = z.custom<Record<string, unknown>>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 );
+
+/** By start, then by end: an empty tensor starts where its neighbour does, and comes first. */
+function byPlace([, a]: [string, Entry], [, b]: [string, Entry]): number {
+  return a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1];
+}
 
 function readHeader(bytes: Uint8Array): {
   entries: [string, Entry][];

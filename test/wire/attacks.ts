@@ -170,6 +170,14 @@ export function afterHello(): [string, string, Attack][] {
     ['one byte too many', 'PAYLOAD_TOO_LARGE', (site) => offered(site, { sizeBytes: payload.length + 1 })],
     ['too few bytes for the shape', 'WRONG_SHAPE', (site) => offered(site, { sizeBytes: 999 })],
     [
+      'another hash in the same size, while an upload is under way',
+      'EQUIVOCATION',
+      async (site) => {
+        await offered(site, {});
+        return offered(site, { sha256: modelHash });
+      },
+    ],
+    [
       'the same hash in another size',
       'EQUIVOCATION',
       async (site) => {

@@ -68,10 +68,12 @@ describe.each(links)('%s', (_name, open) => {
     expect((await late.notice('plan')).signed).toEqual(signed);
     fixture.link.cut();
     expect((await early.notice('plan')).signed).toEqual(signed);
-    await early.reconnected();
+    expect((await late.notice('plan')).signed).toEqual(signed);
+    await Promise.all([early.reconnected(), late.reconnected()]);
     await upload(early, { ...update, bytes: small });
+    const lost = Promise.all([early.lost(), late.lost()]);
     fixture.link.cut();
-    await Promise.all([early.lost(), late.lost()]);
+    await lost;
     await late.notice('plan');
     await fixture.desk.untilConnected([alpha.site, beta.site], noLimit);
     // Notices keep their order: after the report, an order would have been seen.

@@ -62,6 +62,14 @@ describe('safetensors', () => {
     expect(encodeTensors([...tensors.values()], metadata)).toEqual(bytes);
   });
 
+  test('holds an empty tensor beside one whose name JSON.parse moves to the front', () => {
+    const given: Tensor[] = [
+      { name: ' ', dtype: 'F32', shape: [0], data: new Float32Array(0) },
+      { name: '7', dtype: 'F32', shape: [1], data: Float32Array.of(5) },
+    ];
+    expect([...decodeTensors(encodeTensors(given)).tensors.values()]).toEqual(given);
+  });
+
   test('holds nothing at all', () => {
     expect(decodeTensors(encodeTensors([]))).toEqual({ tensors: new Map(), metadata: {} });
   });
