@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { loadConfig } from '../shared/config.ts';
 import { Identity } from '../shared/crypto/identity.ts';
@@ -37,7 +37,6 @@ export async function launchClient(file: string, { observer, signal, connect }: 
   const schema = await readDataSchema(at(config.data.schema));
   const { file: table, site } = config.data;
   const shard = await loadShard({ file: at(table), schema, ...(site !== undefined && { site }) });
-  mkdirSync(dirname(at(config.ledger)), { recursive: true });
   const ledger = await openLedger(at(config.ledger));
   try {
     const rng = config.seed === undefined ? secureRng() : seededRng(config.seed).fork(`site ${config.site}`);

@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Kysely, SqliteDialect, sql } from 'kysely';
 import Database from 'libsql';
 import { lengthPrefixed, sha256 } from '../shared/crypto/encoding.ts';
@@ -68,11 +70,11 @@ const genesis = sha256('parley/1 ledger');
 /**
  * Open a site's ledger and check its chain.
  *
- * @throws LEDGER_CORRUPT when an entry does not follow from the one before it: the site refuses to run until an
+ * @throws DIRECTORY_UNWRITABLE when it cannot be opened; LEDGER_CORRUPT when an entry does not follow from the one before it: the site refuses to run until an
  * administrator has restored the ledger.
  */
 export async function openLedger(path: string): Promise<SiteLedger> {
-  const database = new Database(path);
+  const database = openFile(path);
   database.pragma('journal_mode = WAL');
   database.pragma('synchronous = FULL');
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
@@ -102,6 +104,20 @@ export async function openLedger(path: string): Promise<SiteLedger> {
     },
     close: () => db.destroy(),
   };
+}
+
+function openFile(path: string): Database.Database {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    return new Database(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ParleyError(
+      'DIRECTORY_UNWRITABLE',
+      `the ledger ${path} cannot be opened (${reason}): a site without a ledger releases nothing; correct the path or its permissions`,
+      { cause },
+    );
+  }
 }
 
 /** Epsilon that the ledger covers at `delta`, with `event` on top when there is one. */

@@ -5,3 +5,4 @@ export { launchCoordinator } from './launch.ts';
 export type { Outcome } from './run.ts';
 export { listen } from './server.ts';
 export type { Observer } from './state.ts';
+export { prepareDirectory } from './store/files.ts';

@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { launchClient } from '../client/index.ts';
-import { listen, type Observer, type Outcome, runCoordinator } from '../coordinator/index.ts';
+import {
+  listen,
+  type Observer,
+  type Outcome,
+  prepareDirectory,
+  runCoordinator,
+} from '../coordinator/index.ts';
 import { identityFrom } from '../shared/crypto/identity.ts';
 import { inProcessConnect } from '../shared/protocol/in-process.ts';
 import type { CoordinatorPort } from '../shared/protocol/transport.ts';
@@ -31,6 +37,7 @@ export interface Simulation {
  */
 export async function simulate(simulation: Simulation): Promise<Outcome> {
   const { scenario, seed, directory, observer } = simulation;
+  prepareDirectory(directory);
   const sites = await prepareSites(simulation);
   const identity = identityFrom(seededRng(seed).fork('coordinator identity').bytes(32));
   const clients = watchClients();

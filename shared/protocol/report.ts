@@ -38,7 +38,10 @@ export const AttackResult = z.strictObject({
 });
 export type AttackResult = z.infer<typeof AttackResult>;
 
-/** One subpopulation under the subpopulation attack. `pValue` is one-sided and adjusted over all testable groups. */
+/**
+ * One subpopulation under the subpopulation attack. `pValue` is one-sided and adjusted over all testable groups; the AUC
+ * intervals of all testable groups hold together at 95 % (Bonferroni), since the worst one is picked afterwards.
+ */
 export const GroupResult = z.discriminatedUnion('status', [
   z.strictObject({
     status: z.literal('tested'),
@@ -77,7 +80,7 @@ export const AuditReport = z.strictObject({
     .nullable(),
   groups: z.array(GroupResult),
   multipleTesting: z.enum(['holm', 'benjamini-hochberg']),
-  /** The declared attack on permuted labels: its interval must cover 0.5, else the verdict is void. */
+  /** The declared attack on permuted labels, means over 200 permutations; a failed control voids the verdict. */
   negativeControl: z.strictObject({ auc: rate, low: rate, high: rate, passed: z.boolean() }),
   /** Smallest AUC that the declared attack's test would notice with probability 0.8 at level 0.05. */
   minimumDetectableAuc: rate,
