@@ -10,8 +10,6 @@ interface Running {
   readonly signal: AbortSignal;
 }
 
-type Body = (running: Running, scenarios: typeof import('./scenarios/index.ts')) => Promise<void> | void;
-
 type Json = { readonly json?: boolean };
 
 const program = new Command('parley')
@@ -38,7 +36,8 @@ program
   .option('--in-process', 'no sockets and no other processes; the same results', false)
   .option('--json', 'one JSON object a line instead of text')
   .action((scenario: string, options: Json & SimulateOptions) =>
-    run(options, async (running, { simulateCommand }) => {
+    run(options, async (running) => {
+      const { simulateCommand } = await import('./scenarios/index.ts');
       await simulateCommand(scenario, options, running);
     }),
   );
@@ -49,7 +48,8 @@ program
   .argument('<config>', 'coordinator configuration file')
   .option('--json', 'one JSON object a line instead of text')
   .action((config: string, options: Json) =>
-    run(options, async ({ terminal, signal }, { finishRun }) => {
+    run(options, async ({ terminal, signal }) => {
+      const { finishRun } = await import('./scenarios/index.ts');
       const { launchCoordinator } = await import('./coordinator/index.ts');
       const { directory, outcome } = launchCoordinator(config, { observer: terminal, signal });
       finishRun(directory, await outcome, terminal);
@@ -91,7 +91,8 @@ program
   .argument('<directory>', 'run directory')
   .option('--json', 'one JSON object instead of text')
   .action((directory: string, options: Json) =>
-    run(options, ({ terminal }, { reportCommand }) => {
+    run(options, async ({ terminal }) => {
+      const { reportCommand } = await import('./scenarios/index.ts');
       reportCommand(directory, terminal);
     }),
   );
@@ -101,7 +102,8 @@ data
   .command('list')
   .option('--json', 'one JSON object instead of text')
   .action((options: Json) =>
-    run(options, ({ terminal }, { listCommand }) => {
+    run(options, async ({ terminal }) => {
+      const { listCommand } = await import('./scenarios/index.ts');
       listCommand(terminal);
     }),
   );
@@ -112,7 +114,8 @@ data
   .option('--mirror <address>', "another address than the publisher's")
   .option('--json', 'one JSON object instead of text')
   .action((name: string, options: Json & { dataDir?: string; mirror?: string }) =>
-    run(options, async ({ terminal }, { fetchCommand }) => {
+    run(options, async ({ terminal }) => {
+      const { fetchCommand } = await import('./scenarios/index.ts');
       await fetchCommand(name, options, terminal);
     }),
   );
@@ -124,9 +127,9 @@ function integer(text: string): number {
 }
 
 /** Run a command's body: Ctrl-C ends it cleanly (a second one at once), and every failure has its exit code. */
-async function run({ json }: Json, body: Body): Promise<void> {
-  const scenarios = await import('./scenarios/index.ts');
-  const terminal = scenarios.createTerminal(process, json === true);
+async function run({ json }: Json, body: (running: Running) => Promise<void>): Promise<void> {
+  const { createTerminal } = await import('./scenarios/index.ts');
+  const terminal = createTerminal(process, json === true);
   const stop = new AbortController();
   const interrupt = (): void => {
     if (stop.signal.aborted) process.exit(130);
@@ -135,7 +138,7 @@ async function run({ json }: Json, body: Body): Promise<void> {
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   try {
-    await body({ terminal, signal: stop.signal }, scenarios);
+    await body({ terminal, signal: stop.signal });
   } catch (error) {
     process.exitCode = failed(error, terminal);
   } finally {
