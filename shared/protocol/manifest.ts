@@ -25,7 +25,9 @@ export const Manifest = z.strictObject({
   versions: z.record(z.string(), z.string()),
   /** The configuration with every default filled in. */
   config: z.record(z.string(), z.unknown()),
-  sites: z.array(z.strictObject({ id: SiteId, declaredUsers: count, members: count, heldOut: count, reference: count })),
+  sites: z.array(
+    z.strictObject({ id: SiteId, declaredUsers: count, members: count, heldOut: count, reference: count }),
+  ),
   initialModelSha256: Sha256,
   published: z.array(PublishedFigure),
 });
