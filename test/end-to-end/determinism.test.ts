@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { RoundReport } from '../../shared/protocol/report.ts';
-import { parleyDone } from '../support/processes.ts';
+import { parley, parleyDone } from '../support/processes.ts';
 
 const scenario = 'scenarios/catalog/four-hospitals.yaml';
 
@@ -48,26 +48,31 @@ test('another seed gives another model', async () => {
   expect(log(three).at(-1)?.modelSha256).not.toBe(log(four).at(-1)?.modelSha256);
 });
 
-test('a run that was interrupted and gone on with ends with the model of an uninterrupted one', async () => {
-  const whole = log(await simulated('--seed', '5', '--in-process'));
-  const directory = join(mkdtempSync(join(tmpdir(), 'parley-resumed-')), 'run');
-  const { parley } = await import('../support/processes.ts');
-  const args = [
-    'simulate',
-    scenario,
-    '--rounds',
-    '4',
-    '--json',
-    '--seed',
-    '5',
-    '--in-process',
-    '--out',
-    directory,
-  ];
-  const first = parley(...args);
-  await first.waitFor((line) => line.startsWith('{"report"'));
-  await first.kill('SIGKILL');
-  const { code, stderr } = await parleyDone(...args);
-  expect(code, stderr).toBe(0);
-  expect(log(directory)).toEqual(whole);
-});
+test.each([
+  ['kill -9', 'SIGKILL', null],
+  ['Ctrl-C', 'SIGINT', 130],
+] as const)(
+  'a run ended by %s and started again ends with the model of an uninterrupted one',
+  async (_, signal, exit) => {
+    const whole = log(await simulated('--seed', '5', '--in-process'));
+    const directory = join(mkdtempSync(join(tmpdir(), 'parley-resumed-')), 'run');
+    const args = [
+      'simulate',
+      scenario,
+      '--rounds',
+      '4',
+      '--json',
+      '--seed',
+      '5',
+      '--in-process',
+      '--out',
+      directory,
+    ];
+    const first = parley(...args);
+    await first.waitFor((line) => line.startsWith('{"report"'));
+    expect(await first.kill(signal), first.stderr()).toBe(exit);
+    const { code, stderr } = await parleyDone(...args);
+    expect(code, stderr).toBe(0);
+    expect(log(directory)).toEqual(whole);
+  },
+);
