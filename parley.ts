@@ -49,10 +49,12 @@ program
   .option('--json', 'one JSON object a line instead of text')
   .action((config: string, options: Json) =>
     run(options, async ({ terminal, signal }) => {
-      const { finishRun } = await import('./scenarios/index.ts');
+      const { assertNotStopped, finishRun } = await import('./scenarios/index.ts');
       const { launchCoordinator } = await import('./coordinator/index.ts');
       const { directory, outcome } = launchCoordinator(config, { observer: terminal, signal });
-      finishRun(directory, await outcome, terminal);
+      const ended = await outcome;
+      finishRun(directory, ended, terminal);
+      assertNotStopped(ended);
     }),
   );
 
@@ -67,6 +69,8 @@ program
       const farewell = await launchClient(config, { observer: terminal, signal });
       terminal.say(`${farewell.outcome}: ${farewell.detail}`);
       terminal.emit({ farewell });
+      if (farewell.outcome === 'failed')
+        throw new ParleyError('RUN_FAILED', `the coordinator gave the run up: ${farewell.detail}`);
     }),
   );
 

@@ -52,13 +52,16 @@ export function runClient(options: ClientOptions): Promise<Farewell> {
     );
   return new Promise((resolve, reject) => {
     const client = startClient(options, { resolve, reject });
-    options.signal.addEventListener('abort', () => {
+    const stop = (): void => {
       client.finish(() => {
         reject(
           new ParleyError('INTERRUPTED', 'the client was stopped; start it again to go on with the run'),
         );
       });
-    });
+    };
+    // A signal that aborted while the data were loaded tells nobody any more.
+    if (options.signal.aborted) stop();
+    else options.signal.addEventListener('abort', stop);
   });
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { loadConfig } from '../shared/config.ts';
+import { loadConfig, loadText } from '../shared/config.ts';
 import { Identity } from '../shared/crypto/identity.ts';
 import type { Farewell } from '../shared/protocol/plan.ts';
 import type { Connect } from '../shared/protocol/transport.ts';
@@ -33,7 +33,8 @@ export async function launchClient(file: string, { observer, signal, connect }: 
   const policy = loadConfig(at(config.policy), SitePolicy, readText);
   const identity = loadConfig(at(config.identity), Identity, readText);
   const { url, ca, publicKey } = config.coordinator;
-  const transport = connect ?? socketConnect({ url, ca: ca === undefined ? undefined : readText(at(ca)) });
+  const transport =
+    connect ?? socketConnect({ url, ca: ca === undefined ? undefined : loadText(at(ca), readText) });
   const schema = await readDataSchema(at(config.data.schema));
   const { file: table, site } = config.data;
   const shard = await loadShard({ file: at(table), schema, ...(site !== undefined && { site }) });

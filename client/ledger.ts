@@ -70,16 +70,28 @@ const genesis = sha256('parley/1 ledger');
 /**
  * Open a site's ledger and check its chain.
  *
- * @throws DIRECTORY_UNWRITABLE when it cannot be opened; LEDGER_CORRUPT when an entry does not follow from the one before it: the site refuses to run until an
- * administrator has restored the ledger.
+ * @throws DIRECTORY_UNWRITABLE when it cannot be opened; LEDGER_CORRUPT when an entry does not follow from the one before
+ * it, when a release has lost its entry or when the file is damaged: the site refuses to run until an administrator has
+ * restored the ledger.
  */
 export async function openLedger(path: string): Promise<SiteLedger> {
   const database = openFile(path);
-  database.pragma('journal_mode = WAL');
-  database.pragma('synchronous = FULL');
-  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
-  for (const table of tables) await sql.raw(`create table if not exists ${table}`).execute(db);
-  let chain = await checkedChain(db, path);
+  try {
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
+    for (const table of tables) await sql.raw(`create table if not exists ${table}`).execute(db);
+    const chain = await checkedChain(db, path);
+    await assertNoneOrphaned(db, path);
+    return ledgerOn(db, chain);
+  } catch (error) {
+    database.close();
+    throw isDamage(error) ? corrupt(`${path} is damaged (${error.message})`) : error;
+  }
+}
+
+function ledgerOn(db: Kysely<Tables>, opened: Chain): SiteLedger {
+  let chain = opened;
   return {
     entries: () => chain.entries,
     head: () => chain.head,
@@ -89,19 +101,7 @@ export async function openLedger(path: string): Promise<SiteLedger> {
       chain = { entries: appendEvent(chain.entries, release.event), head: hash };
       return stored;
     },
-    roles: async (run, flip) => {
-      await db
-        .insertInto('roles')
-        .values({ run, bytes: Buffer.from(flip().buffer) })
-        .onConflict((on) => on.doNothing())
-        .execute();
-      const row = await db
-        .selectFrom('roles')
-        .select('bytes')
-        .where('run', '=', run)
-        .executeTakeFirstOrThrow();
-      return new Int32Array(new Uint8Array(row.bytes).buffer);
-    },
+    roles: async (run, flip) => (await storedRoles(db, run)) ?? keptRoles(db, run, flip()),
     close: () => db.destroy(),
   };
 }
@@ -118,6 +118,21 @@ function openFile(path: string): Database.Database {
       { cause },
     );
   }
+}
+
+function isDamage(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    ['SQLITE_NOTADB', 'SQLITE_CORRUPT'].includes(String(error.code))
+  );
+}
+
+function corrupt(what: string): ParleyError {
+  return new ParleyError(
+    'LEDGER_CORRUPT',
+    `${what}. Nothing is trained until the ledger is restored from a backup that holds every release`,
+  );
 }
 
 /** Epsilon that the ledger covers at `delta`, with `event` on top when there is one. */
@@ -138,14 +153,24 @@ async function checkedChain(db: Kysely<Tables>, path: string): Promise<Chain> {
     const intact =
       row.position === position && row.previous_hash === chain.head && row.hash === entryHash(row);
     if (!intact || !event.success)
-      throw new ParleyError(
-        'LEDGER_CORRUPT',
-        `${path}: entry ${position} does not follow from the one before it. Nothing is trained until the ledger is restored ` +
-          'from a backup that holds every release',
-      );
+      throw corrupt(`${path}: entry ${position} does not follow from the one before it`);
     chain = { entries: appendEvent(chain.entries, event.data), head: Sha256.parse(row.hash) };
   }
   return chain;
+}
+
+/** A chain that lost its newest entries is still a chain, but their bytes stay behind. */
+async function assertNoneOrphaned(db: Kysely<Tables>, path: string): Promise<void> {
+  const orphan = await db
+    .selectFrom('release')
+    .leftJoin('entry', (join) =>
+      join.onRef('entry.run', '=', 'release.run').onRef('entry.round', '=', 'release.round'),
+    )
+    .select(['release.run', 'release.round'])
+    .where('entry.hash', 'is', null)
+    .executeTakeFirst();
+  if (orphan)
+    throw corrupt(`${path}: run ${orphan.run}, round ${orphan.round} was released but has no entry any more`);
 }
 
 function jsonOf(text: string): unknown {
@@ -184,17 +209,27 @@ async function insertRelease(
   };
   const hash = entryHash(row);
   await db.transaction().execute(async (transaction) => {
-    const { count } = await transaction
+    const newest = await transaction
       .selectFrom('entry')
-      .select((query) => query.fn.countAll<number>().as('count'))
-      .executeTakeFirstOrThrow();
+      .select(['position', 'hash'])
+      .orderBy('position', 'desc')
+      .executeTakeFirst();
+    if ((newest?.hash ?? genesis) !== head) throw anotherWriter();
     await transaction
       .insertInto('entry')
-      .values({ ...row, position: count, hash })
+      .values({ ...row, position: (newest?.position ?? -1) + 1, hash })
       .execute();
     await transaction.insertInto('release').values({ run, round, bytes }).execute();
   });
   return { hash, stored: { planSha256, sha256: releaseSha256, bytes } };
+}
+
+function anotherWriter(): ParleyError {
+  return new ParleyError(
+    'LEDGER_CORRUPT',
+    'another process has written to the ledger since this one opened it, so what it holds is not known here: nothing is ' +
+      'sent; run one client on a ledger, and start it again',
+  );
 }
 
 async function storedRelease(
@@ -223,4 +258,17 @@ async function storedRelease(
         'and noise is not drawn a second time',
     );
   return { planSha256: Sha256.parse(entry.plan_sha256), sha256: Sha256.parse(entry.release_sha256), bytes };
+}
+
+async function storedRoles(db: Kysely<Tables>, run: RunId): Promise<Int32Array | undefined> {
+  const row = await db.selectFrom('roles').select('bytes').where('run', '=', run).executeTakeFirst();
+  return row && new Int32Array(new Uint8Array(row.bytes).buffer);
+}
+
+async function keptRoles(db: Kysely<Tables>, run: RunId, flipped: Int32Array): Promise<Int32Array> {
+  await db
+    .insertInto('roles')
+    .values({ run, bytes: Buffer.from(flipped.buffer, flipped.byteOffset, flipped.byteLength) })
+    .execute();
+  return flipped;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { loadConfig } from '../shared/config.ts';
+import { loadConfig, loadText } from '../shared/config.ts';
 import { Identity } from '../shared/crypto/identity.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { secureRng, seededRng } from '../shared/random/rng.ts';
@@ -38,7 +38,10 @@ export function launchCoordinator(
   const keys = new Map(sites.map(({ id, publicKey }) => [id, publicKey]));
   if (keys.size < sites.length)
     throw new ParleyError('CONFIG_INVALID', `${file}: a site stands twice in the list of sites`);
-  const tls = address.tls && { cert: readText(at(address.tls.cert)), key: readText(at(address.tls.key)) };
+  const tls = address.tls && {
+    cert: loadText(at(address.tls.cert), readText),
+    key: loadText(at(address.tls.key), readText),
+  };
   const outcome = runCoordinator({
     federation,
     identity: loadConfig(at(identity), Identity, readText),

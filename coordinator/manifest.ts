@@ -41,8 +41,8 @@ export function assertSameRun(begun: Manifest, config: FederationConfig, directo
   if (JSON.stringify(begun.config['federation']) === JSON.stringify(config)) return;
   throw new ParleyError(
     'RUN_MISMATCH',
-    `${directory} holds run ${begun.run} with another configuration: give another directory with --out, ` +
-      'restore the configuration of manifest.json to go on with it, or start over with --overwrite',
+    `${directory} holds run ${begun.run} with another configuration: name another directory, or restore the configuration ` +
+      'that its manifest.json has to go on with it',
   );
 }
 

@@ -7,8 +7,8 @@ import type { Participation } from './state.ts';
 
 /**
  * The coordinator's mirror of the sites' ledgers: epsilon after the finished rounds, in both views, the largest over the
- * sites. Against the coordinator every site that was asked and did not decline is charged, since it may have released
- * bytes that came too late; the sites' own ledgers decide. Neighbouring: one user of one site added or removed.
+ * sites. Against the coordinator every site that was asked is charged, since it may have released bytes that came too late,
+ * unless it declined before a release; the sites' own ledgers decide. Neighbouring: one user of one site added or removed.
  */
 export function mirroredEpsilon(
   participations: readonly Participation[],
@@ -38,8 +38,12 @@ export function mirroredEpsilon(
   };
 }
 
+/** What a site checks before it draws noise, in a round that its ledger does not hold; later reasons may follow a release. */
+const reasonsBeforeRelease: ReadonlySet<string> = new Set(['POLICY_REFUSED', 'BUDGET_EXCEEDED']);
+
 function mayHaveReleased({ asked, declined }: Participation, site: string): boolean {
-  return asked.some((other) => other === site) && !declined.some((refusal) => refusal.site === site);
+  const refusal = declined.find((other) => other.site === site);
+  return asked.some((other) => other === site) && !reasonsBeforeRelease.has(refusal?.code ?? '');
 }
 
 function eventOf(protection: Protection): MechanismEvent {

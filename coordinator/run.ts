@@ -25,7 +25,7 @@ export async function runRounds(model: Model, run: RunContext): Promise<Outcome>
   const last = (await run.store.reports()).at(-1);
   if (last?.policy.action === 'stop') return stoppedBy(last);
   let state = await restored(model, run);
-  if (state.observations.initial.size === 0) state = await scoreInitial(state, run);
+  if (last === undefined) state = await scoreInitial(state, run);
   while (state.round < run.config.rounds) {
     if (run.signal.aborted)
       throw new ParleyError(
@@ -72,7 +72,9 @@ async function signalsOf(version: number, run: RunContext): Promise<ReadonlyMap<
   return signals;
 }
 
+/** Asked again until a round is finished, since an interruption may have left some sites out; stored signals stay. */
 async function scoreInitial(state: RunState, run: RunContext): Promise<RunState> {
-  const initial = await collectSignals(scoreTaskOf(RoundIndex.parse(0), state.model, run), run);
+  const scored = await collectSignals(scoreTaskOf(RoundIndex.parse(0), state.model, run), run);
+  const initial = new Map([...scored, ...state.observations.initial]);
   return { ...state, observations: { ...state.observations, initial } };
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Outcome } from '../coordinator/index.ts';
+import { ParleyError } from '../shared/errors.ts';
 import { Seed } from '../shared/units.ts';
 import { dataDirectories } from './data/data-directory.ts';
 import type { SeedRun } from './report/run.ts';
@@ -22,7 +23,7 @@ export interface SimulateOptions {
 
 /**
  * `parley simulate`: every seed of a scenario, one after another, each in its own run directory, then the summary and
- * report.html.
+ * report.html. Throws LEAKAGE_LIMIT after all of it when a leakage policy stopped a run.
  */
 export async function simulateCommand(
   file: string,
@@ -41,6 +42,7 @@ export async function simulateCommand(
     'simulation: not private (seeded randomness; for real sites see "How a real hospital joins" in README.md)',
   );
   const runs: SeedRun[] = [];
+  const outcomes: Outcome[] = [];
   for (const seed of seeds) {
     const directory = runDirectory(out, seeds, seed);
     if (seeds.length > 1) terminal.say(`\nseed ${seed}`);
@@ -55,8 +57,15 @@ export async function simulateCommand(
     });
     finishRun(directory, outcome, terminal);
     runs.push({ seed, ...readRun(directory) });
+    outcomes.push(outcome);
   }
   if (runs.length > 1) finishSeeds(out, runs, terminal);
+  outcomes.forEach(assertNotStopped);
+}
+
+/** A run that its leakage policy stopped has its report, and is told from a finished one by the exit code: LEAKAGE_LIMIT. */
+export function assertNotStopped({ outcome, detail }: Outcome): void {
+  if (outcome === 'stopped') throw new ParleyError('LEAKAGE_LIMIT', detail);
 }
 
 /** Summary and report.html of a run that has ended. */

@@ -1,4 +1,10 @@
 /** The door of the scenarios' room: simulation, reports and data sets, as the command uses them. */
-export { finishRun, reportCommand, type SimulateOptions, simulateCommand } from './commands.ts';
+export {
+  assertNotStopped,
+  finishRun,
+  reportCommand,
+  type SimulateOptions,
+  simulateCommand,
+} from './commands.ts';
 export { fetchCommand, listCommand } from './data/commands.ts';
 export { createTerminal, type Terminal } from './terminal.ts';

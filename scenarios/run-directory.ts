@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ParleyError } from '../shared/errors.ts';
+import { parsedJson } from '../shared/protocol/json.ts';
 import { Manifest } from '../shared/protocol/manifest.ts';
 import { RoundReport } from '../shared/protocol/report.ts';
 import { reportHtml, seedsHtml } from './report/html.ts';
@@ -20,11 +21,11 @@ export function readRun(directory: string): ReportedRun {
       `${directory} holds no run: ${name} is missing. Give the directory that --out named`,
     );
   };
-  const manifest = Manifest.safeParse(JSON.parse(text('manifest.json')));
+  const manifest = Manifest.safeParse(parsedJson(text('manifest.json')));
   if (!manifest.success) throw unreadable(join(directory, 'manifest.json'), manifest.error.message);
   const lines = text('rounds.jsonl').split('\n').filter(Boolean);
   const reports = lines.map((line, index) => {
-    const report = RoundReport.safeParse(JSON.parse(line));
+    const report = RoundReport.safeParse(parsedJson(line));
     if (!report.success)
       throw unreadable(`${join(directory, 'rounds.jsonl')}, line ${index + 1}`, report.error.message);
     return report.data;

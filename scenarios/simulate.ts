@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { launchClient } from '../client/index.ts';
 import {
@@ -38,6 +39,8 @@ export interface Simulation {
 export async function simulate(simulation: Simulation): Promise<Outcome> {
   const { scenario, seed, directory, observer } = simulation;
   prepareDirectory(directory);
+  // With the manifest, all that a repetition of the run takes.
+  writeFileSync(join(directory, 'scenario.json'), `${JSON.stringify(scenario, null, 2)}\n`);
   const sites = await prepareSites(simulation);
   const identity = identityFrom(seededRng(seed).fork('coordinator identity').bytes(32));
   const clients = watchClients();

@@ -7,15 +7,21 @@ import { ParleyError } from './errors.ts';
  *
  * @throws FILE_NOT_FOUND when it cannot be read; CONFIG_INVALID with every place that does not fit and what was expected.
  */
-export function loadConfig<T>(file: string, schema: z.ZodType<T>, readText: (file: string) => string): T {
-  let text: string;
+export function loadConfig<T>(file: string, schema: z.ZodType<T>, readText: ReadText): T {
+  return parseConfig(file, schema, loadText(file, readText));
+}
+
+/** Reaches a text file, as readFileSync does. */
+export type ReadText = (file: string) => string;
+
+/** Read a text file that a configuration names, such as a certificate. Throws FILE_NOT_FOUND. */
+export function loadText(file: string, readText: ReadText): string {
   try {
-    text = readText(file);
+    return readText(file);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ParleyError('FILE_NOT_FOUND', `${file} cannot be read (${reason}): check the path`, { cause });
   }
-  return parseConfig(file, schema, text);
 }
 
 function parseConfig<T>(file: string, schema: z.ZodType<T>, text: string): T {
@@ -34,6 +40,6 @@ function parseConfig<T>(file: string, schema: z.ZodType<T>, text: string): T {
   );
   throw new ParleyError(
     'CONFIG_INVALID',
-    `${file} does not fit: ${places.join('; ')}. docs/scenarios.md has every key`,
+    `${file} does not fit: ${places.join('; ')}. README.md and docs/scenarios.md have every key`,
   );
 }

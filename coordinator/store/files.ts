@@ -25,7 +25,7 @@ export function prepareDirectory(directory: string): void {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ParleyError(
       'DIRECTORY_UNWRITABLE',
-      `the run directory ${directory} cannot be written to (${reason}); give another one with --out or change its permissions`,
+      `the run directory ${directory} cannot be written to (${reason}); name another one or change its permissions`,
       { cause },
     );
   }

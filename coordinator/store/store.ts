@@ -24,7 +24,10 @@ export interface Store {
   saveManifest(manifest: Manifest): Promise<void>;
   rosters(): Promise<ReadonlyMap<SiteId, Uint8Array>>;
   saveRoster(site: SiteId, bytes: Uint8Array): Promise<void>;
-  /** Remember the cohort of a round before its plan is published; a round already begun keeps its cohort. */
+  /**
+   * Remember the cohort of a round before its plan is published; a round already begun keeps its cohort, but loses the
+   * signals of the model that its first attempt made: the next attempt may make another.
+   */
   begin(round: RoundIndex, cohort: readonly SiteId[]): Promise<readonly SiteId[]>;
   signals(version: RoundIndex): Promise<ReadonlyMap<SiteId, Uint8Array>>;
   saveSignals(version: RoundIndex, site: SiteId, bytes: Uint8Array): Promise<void>;
@@ -129,6 +132,10 @@ function siteTables(db: Kysely<Tables>): SiteTables {
         .insertInto('begun_round')
         .values(fresh)
         .onConflict((on) => on.doNothing())
+        .execute();
+      await db
+        .deleteFrom('signals')
+        .where('version', '=', round + 1)
         .execute();
       const row = await db
         .selectFrom('begun_round')

@@ -17,7 +17,7 @@ function claimed(last: RoundReport | undefined): string[] {
   return [
     'The unit of privacy is a user: all records of one person at one site. Neighbouring data sets differ by adding or removing one user.',
     `Epsilon is an upper bound in nats${delta} on everything released in all rounds so far together.`,
-    'Against the coordinator: an adversary who sees what reaches the coordinator, which is each site’s release, or only the sum under secure aggregation. Against model recipients: one who sees only the global models, and is a site itself unless the configuration says otherwise.',
+    'Against the coordinator: an adversary who sees what reaches the coordinator, which is each site’s release. Against model recipients: one who sees only the global models, and is a site itself unless the configuration says otherwise.',
     'Attack figures compare members with held-out audit users, chosen by independent fair coins, so that 0.5 is chance. Labels serve to evaluate an attack, never to make it.',
     'Intervals are 95 % intervals, each for its own round and attack; those of the subpopulations hold together at 95 %, and their p-values are corrected for multiple testing.',
   ];

@@ -1,3 +1,4 @@
+import { CsvError, type CsvErrorCode, type InfoField, parse } from 'csv-parse/sync';
 import { ParleyError } from '../errors.ts';
 import type { Table } from './table.ts';
 
@@ -18,27 +19,34 @@ export interface CsvOptions {
  * quote, a lone carriage return, an unfinished quoted field, a row of the wrong width or a repeated column name.
  */
 export function parseCsv(text: string, options: CsvOptions): Table {
-  const cursor = startOf(text, options.source);
-  const header = readRecord(cursor, undefined);
+  const bytes = Buffer.from(text);
+  const reading: Reading = { place: startOf(bytes), columns: undefined, rows: [], lines: [] };
+  const take = (fields: readonly string[], end: number): void => {
+    if (reading.columns === undefined) refuseRepeatedColumns(fields, options.source);
+    else reading.lines.push(reading.place.line);
+    reading.columns ??= columnsOf(fields, options.columns);
+    reading.rows.push(reading.columns.keep(fields));
+    moveTo(reading.place, end);
+  };
+  try {
+    parse(bytes, {
+      ...strict,
+      cast: loneReturn.test(text) && refuseLoneReturn,
+      on_record: (fields: string[], { bytes: end }) => {
+        take(fields, end);
+        return null;
+      },
+    });
+  } catch (error) {
+    throw refusal(error, options.source, reading);
+  }
+  const [header, ...rows] = reading.rows;
   if (header === undefined)
     throw new ParleyError(
       'DATA_EMPTY',
       `${options.source} is empty: expected a header row of column names and one row for each record`,
     );
-  refuseRepeatedColumns(header, options.source);
-  const keep = header.map((column) => options.columns?.includes(column) ?? true);
-  const rows: string[][] = [];
-  const lines: number[] = [];
-  for (let row = readRecord(cursor, keep); row !== undefined; row = readRecord(cursor, keep)) {
-    rows.push(row);
-    lines.push(cursor.recordLine);
-  }
-  return {
-    source: options.source,
-    header: header.filter((_, index) => keep[index]),
-    rows,
-    lines: Int32Array.from(lines),
-  };
+  return { source: options.source, header, rows, lines: Int32Array.from(reading.lines) };
 }
 
 /** The table as RFC 4180 text with LF, a header row and a final line break; reading it back gives the same cells. */
@@ -64,113 +72,100 @@ function quoted(cell: string): string {
   return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }
 
-interface Cursor {
-  readonly text: string;
-  readonly source: string;
-  /** One copy of each distinct value: tables repeat few values very often. */
-  readonly seen: Map<string, string>;
+interface Reading {
+  readonly place: Place;
+  /** Known once the header row is. */
+  columns: Columns | undefined;
+  /** The header row and those after it, kept fields only. */
+  readonly rows: string[][];
+  readonly lines: number[];
+}
+
+/** Nothing is cast unless it must be: the library then hands every field on as it stands and builds nothing for it. */
+const strict = { bom: true, record_delimiter: ['\n', '\r\n'], skip_empty_lines: true };
+
+interface Columns {
+  /** Fields of every record in the file. */
+  readonly width: number;
+  /** A record's kept fields, with one copy of each distinct value: tables repeat few values very often. */
+  readonly keep: (fields: readonly string[]) => string[];
+}
+
+function columnsOf(header: readonly string[], wanted: readonly string[] | undefined): Columns {
+  const kept = [...header.keys()].filter((index) => wanted?.includes(header[index] ?? '') ?? true);
+  const seen = new Map<string, string>();
+  const once = (field: string): string => {
+    const known = seen.get(field);
+    if (known !== undefined) return known;
+    seen.set(field, field);
+    return field;
+  };
+  return { width: header.length, keep: (fields) => kept.map((index) => once(fields[index] ?? '')) };
+}
+
+/** Where the next record starts: the library's own count takes a CRLF inside quotes for two lines. */
+interface Place {
+  readonly bytes: Buffer;
   at: number;
   line: number;
-  recordLine: number;
 }
 
-const quote = 34;
-const comma = 44;
 const lineFeed = 10;
 const carriageReturn = 13;
-const byteOrderMark = 0xfeff;
+const byteOrderMark = Buffer.from('\uFEFF');
 
-function startOf(text: string, source: string): Cursor {
-  const at = text.charCodeAt(0) === byteOrderMark ? 1 : 0;
-  return { text, source, seen: new Map(), at, line: 1, recordLine: 1 };
+function startOf(bytes: Buffer): Place {
+  const place = { bytes, at: 0, line: 1 };
+  const hasMark = bytes.subarray(0, byteOrderMark.length).equals(byteOrderMark);
+  moveTo(place, hasMark ? byteOrderMark.length : 0);
+  return place;
 }
 
-/** The next record's kept fields, all of them where `keep` is undefined; undefined at the end of the text. */
-function readRecord(cursor: Cursor, keep: readonly boolean[] | undefined): string[] | undefined {
-  while (skipEmptyLine(cursor));
-  if (cursor.at >= cursor.text.length) return undefined;
-  cursor.recordLine = cursor.line;
-  const fields: string[] = [];
-  let width = 0;
-  do {
-    const field = readField(cursor, keep === undefined || keep[width] === true);
-    if (field !== undefined) fields.push(field);
-    width += 1;
-  } while (nextField(cursor));
-  if (keep !== undefined && width !== keep.length)
-    refuse(
-      cursor,
-      `found ${width} fields, expected ${keep.length} as in the header row; quote values that hold commas`,
-    );
-  return fields;
-}
-
-function skipEmptyLine(cursor: Cursor): boolean {
-  const first = cursor.text.charCodeAt(cursor.at);
-  const length =
-    first === lineFeed
-      ? 1
-      : first === carriageReturn && cursor.text.charCodeAt(cursor.at + 1) === lineFeed
-        ? 2
-        : 0;
-  cursor.at += length;
-  if (length > 0) cursor.line += 1;
-  return length > 0;
-}
-
-/** Steps over what ends a field; true when another field of the same record follows. */
-function nextField(cursor: Cursor): boolean {
-  const { text } = cursor;
-  if (cursor.at >= text.length) return false;
-  if (text.charCodeAt(cursor.at) === comma) {
-    cursor.at += 1;
-    return true;
+/** Move on to the first line from `end` that is not empty. */
+function moveTo(place: Place, end: number): void {
+  const { bytes } = place;
+  let next = end;
+  for (let length = emptyLine(bytes, next); length > 0; length = emptyLine(bytes, next)) next += length;
+  let breakAt = bytes.indexOf(lineFeed, place.at);
+  while (breakAt !== -1 && breakAt < next) {
+    place.line += 1;
+    breakAt = bytes.indexOf(lineFeed, breakAt + 1);
   }
-  if (!skipEmptyLine(cursor))
-    refuse(cursor, 'found text or a carriage return where a comma or a line break ends a field');
-  return false;
+  place.at = next;
 }
 
-/** One field, left standing before its comma or line break; undefined when it is not kept. */
-function readField(cursor: Cursor, keep: boolean): string | undefined {
-  if (cursor.text.charCodeAt(cursor.at) === quote) {
-    const field = readQuoted(cursor);
-    return keep ? intern(cursor, field) : undefined;
-  }
-  const { text } = cursor;
-  const start = cursor.at;
-  let at = start;
-  for (; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === comma || code === lineFeed || code === carriageReturn) break;
-    if (code === quote) refuse(cursor, 'found a quote inside a field that does not start with one');
-  }
-  cursor.at = at;
-  return keep ? intern(cursor, text.slice(start, at)) : undefined;
+/** Length of an empty line's break; 0 where the line is not empty. */
+function emptyLine(bytes: Buffer, at: number): number {
+  if (bytes[at] === lineFeed) return 1;
+  return bytes[at] === carriageReturn && bytes[at + 1] === lineFeed ? 2 : 0;
 }
 
-function readQuoted(cursor: Cursor): string {
-  const { text } = cursor;
-  const start = cursor.at + 1;
-  let end = text.indexOf('"', start);
-  while (end !== -1 && text.charCodeAt(end + 1) === quote) end = text.indexOf('"', end + 2);
-  if (end === -1) refuse(cursor, 'a quoted field never ends');
-  const inside = text.slice(start, end);
-  for (let at = inside.indexOf('\n'); at !== -1; at = inside.indexOf('\n', at + 1)) cursor.line += 1;
-  cursor.at = end + 1;
-  return inside.replaceAll('""', '"');
-}
+const loneReturn = /\r(?!\n)/;
+const misplacedText = 'found text or a carriage return where a comma or a line break ends a field';
 
-function intern(cursor: Cursor, field: string): string {
-  const known = cursor.seen.get(field);
-  if (known !== undefined) return known;
-  cursor.seen.set(field, field);
+/** The library takes a lone carriage return for text, where it may be the line break of another age. */
+function refuseLoneReturn(field: string, { quoting }: InfoField): string {
+  if (!quoting && field.includes('\r')) throw new CsvError('CSV_INVALID_CLOSING_QUOTE', misplacedText);
   return field;
 }
 
-function refuse(cursor: Cursor, what: string): never {
-  throw new ParleyError(
+/** What the library refused, in our words; its own error quotes the record, which is nobody's business. */
+function refusal(error: unknown, source: string, { place, columns }: Reading): unknown {
+  if (!(error instanceof CsvError)) return error;
+  return new ParleyError(
     'DATA_VALUE_INVALID',
-    `${cursor.source}, line ${cursor.recordLine}: ${what}; expected comma-separated values after RFC 4180; write the file again with a CSV library`,
+    `${source}, line ${place.line}: ${faultOf(error, columns?.width ?? 0)}; expected comma-separated values after RFC 4180; write the file again with a CSV library`,
   );
+}
+
+const faults: Partial<Record<CsvErrorCode, string>> = {
+  INVALID_OPENING_QUOTE: 'found a quote inside a field that does not start with one',
+  CSV_INVALID_CLOSING_QUOTE: misplacedText,
+  CSV_QUOTE_NOT_CLOSED: 'a quoted field never ends',
+};
+
+function faultOf({ code, index }: CsvError, width: number): string {
+  if (code === 'CSV_RECORD_INCONSISTENT_FIELDS_LENGTH')
+    return `found ${Number(index)} fields, expected ${width} as in the header row; quote values that hold commas`;
+  return faults[code] ?? `found what the CSV reader calls ${code}`;
 }
