@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, sign as nodeSign, verify as nodeVerify } from 'node:crypto';
+import { createPrivateKey, sign as nodeSign } from 'node:crypto';
 import fc from 'fast-check';
 import nacl from 'tweetnacl';
 import { describe, expect, test } from 'vitest';
@@ -118,16 +118,4 @@ describe('what tweetnacl alone would accept', () => {
     const messages = Array.from({ length: 200 }, (_, i) => [`message ${i}`]);
     expect(messages.filter((fields) => verify(key as PublicKey, 'plan', fields, forged))).toEqual([]);
   });
-
-  test('node:crypto alone accepts such a forgery, so the check is ours to make', () => {
-    const der = Buffer.from(`302a300506032b6570032100${'00'.repeat(32)}`, 'hex');
-    const key = createPublicKey({ key: der, format: 'der', type: 'spki' });
-    const forged = Buffer.from(`01${'00'.repeat(63)}`, 'hex');
-    const accepted = Array.from({ length: 200 }, (_, i) => nodeVerify(null, Buffer.from([i]), key, forged));
-    expect(accepted).toContain(true);
-  });
 });
-
-function withSignOfX(key: string): string {
-  return key.slice(0, 62) + (Number.parseInt(key.slice(62), 16) | 0x80).toString(16);
-}
