@@ -119,3 +119,7 @@ describe('what tweetnacl alone would accept', () => {
     expect(messages.filter((fields) => verify(key as PublicKey, 'plan', fields, forged))).toEqual([]);
   });
 });
+
+function withSignOfX(key: string): string {
+  return key.slice(0, 62) + (Number.parseInt(key.slice(62), 16) | 0x80).toString(16);
+}
