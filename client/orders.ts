@@ -67,7 +67,7 @@ export async function takePart(plan: Plan, arrivedMs: number, desk: Desk): Promi
     const trainer = await desk.models.trainer(plan.model.spec);
     const trainable = trainableUsers(desk.site.shard, await rolesOf(plan.run, desk));
     const release = await participate(plan, parameters, { ...desk.site, trainable }, trainer);
-    await waitMs(Math.max(0, arrivedMs + plan.answerAfterMs - desk.now()));
+    await untilTick(plan, arrivedMs, desk);
     await send({ run: plan.run, round: plan.round, stage: 'update', bytes: release.bytes }, desk);
   } catch (error) {
     if (!(error instanceof ParleyError) || !reasonsToDecline.has(error.code)) throw error;
@@ -93,6 +93,19 @@ export async function score(task: ScoreTask, desk: Desk): Promise<void> {
   const { users } = await rolesOf(task.run, desk);
   const signals = await recordSignals(task.model.spec, parameters, selectUsers(desk.site.shard, users));
   await send({ run: task.run, round: task.version, stage: 'signals', bytes: encodedSignals(signals) }, desk);
+}
+
+async function untilTick(
+  { round, answerAfterMs }: Plan,
+  arrivedMs: number,
+  { now, note }: Desk,
+): Promise<void> {
+  const left = arrivedMs + answerAfterMs - now();
+  if (answerAfterMs > 0 && left < 0)
+    note(
+      `round ${round} took longer than its tick: the time of this answer tells of the data; ask for a longer answerAfterMs`,
+    );
+  await waitMs(Math.max(0, left));
 }
 
 const reasonsToDecline: ReadonlySet<ErrorCode> = new Set([

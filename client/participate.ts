@@ -32,6 +32,7 @@ export async function participate(
   const earlier = await site.ledger.release(plan.run, plan.round);
   if (earlier) return sameRelease(earlier, planSha256, plan);
   checkPlan(plan, site.policy);
+  checkTick(plan, site);
   checkBudget(plan, site);
   const rng = site.rng.fork(`run ${plan.run} round ${plan.round}`);
   // Before the data are touched, so that the time it takes cannot depend on them.
@@ -62,6 +63,15 @@ function sameRelease(earlier: StoredRelease, planSha256: string, plan: Plan): St
     'EQUIVOCATION',
     `run ${plan.run}, round ${plan.round} was already answered under another plan; a round is released once`,
   );
+}
+
+/** Law 3: when a real site answers must not depend on how long its data took. */
+function checkTick({ round, answerAfterMs }: Plan, { rng }: Site): void {
+  if (rng.kind === 'secure' && answerAfterMs === 0)
+    throw new ParleyError(
+      'POLICY_REFUSED',
+      `round ${round}: the plan has no tick to answer at (answerAfterMs is 0), so the time of the answer would tell of this site's data`,
+    );
 }
 
 /** Law 7: the site refuses on its own, before training, what its budget does not cover. */

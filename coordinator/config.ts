@@ -98,15 +98,11 @@ export type CoordinatorConfig = z.infer<typeof CoordinatorConfig>;
 /**
  * The promise of every plan. A target epsilon is solved on the safe side: the noise multiplier returned never costs more.
  *
- * @throws CONFIG_INVALID when the cohort cannot reach its own minimum; CALIBRATION_IMPOSSIBLE when no noise will do.
+ * @throws CONFIG_INVALID when parts of the configuration contradict one another; CALIBRATION_IMPOSSIBLE when no noise will do.
  */
 export function protectionOf(config: FederationConfig): Protection {
-  const { protection, rounds, cohort } = config;
-  if (cohort.sites !== 'all' && cohort.sites < cohort.minSites)
-    throw new ParleyError(
-      'CONFIG_INVALID',
-      `cohort.sites is ${cohort.sites} but cohort.minSites is ${cohort.minSites}: ask at least as many sites as a round needs`,
-    );
+  assertConsistent(config);
+  const { protection, rounds } = config;
   if (protection.type === 'none') return protection;
   const { epsilon, noiseMultiplier, ...rest } = protection;
   const solved =
@@ -118,4 +114,26 @@ export function protectionOf(config: FederationConfig): Protection {
       samplingRate: rest.samplingRate,
     });
   return { ...rest, noiseMultiplier: solved };
+}
+
+function assertConsistent({ cohort, deadlines: { answerAfterMs, roundMs }, seed }: FederationConfig): void {
+  const contradictions = [
+    ...(cohort.sites !== 'all' && cohort.sites < cohort.minSites
+      ? [
+          `cohort.sites is ${cohort.sites} but cohort.minSites is ${cohort.minSites}: ask at least as many sites as a round needs`,
+        ]
+      : []),
+    ...(answerAfterMs >= roundMs
+      ? [
+          `deadlines.answerAfterMs is ${answerAfterMs} and deadlines.roundMs ${roundMs}: every answer would come too late`,
+        ]
+      : []),
+    // Law 3: when a real site answers must not depend on how long its data took.
+    ...(seed === null && answerAfterMs === 0
+      ? [
+          'deadlines.answerAfterMs is 0: give the tick at which sites answer, longer than the slowest one trains',
+        ]
+      : []),
+  ];
+  if (contradictions.length > 0) throw new ParleyError('CONFIG_INVALID', contradictions.join('; '));
 }

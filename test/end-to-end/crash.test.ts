@@ -127,7 +127,7 @@ describe('real processes on loopback', () => {
   });
 
   test('a site that is killed and stays away costs the round its contribution and nothing else', async () => {
-    const deadlines = { answerAfterMs: 0, roundMs: 4000, scoreMs: 4000, enrolMs: 60_000 };
+    const deadlines = { answerAfterMs: 300, roundMs: 4000, scoreMs: 4000, enrolMs: 60_000 };
     const files = await aFederation({ federation: { rounds: 4, deadlines } });
     const coordinator = start('coordinator', files.coordinator, '--json');
     const [victim] = files.sites.map(({ config }) => start('client', config, '--json'));

@@ -150,7 +150,9 @@ describe('what one member does wrong costs the others nothing', () => {
   });
 
   test('a site with a key that the coordinator does not know is refused, and the others finish', async () => {
-    const files = await aFederation({ federation: { rounds: 1, deadlines: { enrolMs: 15_000 } } });
+    const files = await aFederation({
+      federation: { rounds: 1, deadlines: { enrolMs: 15_000, answerAfterMs: 300 } },
+    });
     const [stranger, ...others] = files.sites;
     writeFileSync(
       join(stranger!.folder, 'identity.json'),

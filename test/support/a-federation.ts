@@ -31,6 +31,7 @@ export const federationSettings = {
   protection: { type: 'user-dp', clipNorm: 0.5, samplingRate: 0.5, delta: 1e-5, noiseMultiplier: 2.5 },
   server: { type: 'fedavg', learningRate: 1 },
   cohort: { minSites: 2 },
+  deadlines: { answerAfterMs: 300 },
 };
 
 export const sitePolicy = { maxEpsilon: 30, delta: 1e-5, minNoiseMultiplier: 1, minSites: 2 };

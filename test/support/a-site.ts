@@ -42,26 +42,27 @@ export interface PlanChange {
   readonly round?: number;
   readonly minSites?: number;
   readonly model?: Record<string, unknown>;
+  readonly answerAfterMs?: number;
   readonly local?: Record<string, unknown>;
   readonly protection?: Record<string, unknown>;
 }
 
 /** A plan for the tiny model, as it comes off the wire: z 1.5, C 0.25, q 0.5. */
-export function aPlan({ round = 4, minSites = 2, model, local, protection }: PlanChange = {}): Plan {
+export function aPlan({ round = 4, minSites = 2, answerAfterMs = 500, ...change }: PlanChange = {}): Plan {
   return Plan.parse({
     protocolVersion: 1,
     run,
     round,
     rounds: 10,
     model: {
-      spec: { inputShape: [2], layers: [], output: { type: 'sigmoid' }, ...model },
+      spec: { inputShape: [2], layers: [], output: { type: 'sigmoid' }, ...change.model },
       sha256: sha256('model'),
       sizeBytes: 100,
     },
-    local: { epochs: 2, batchSize: 'all', learningRate: 0.25, ...local },
-    protection: protection ?? userDp(),
+    local: { epochs: 2, batchSize: 'all', learningRate: 0.25, ...change.local },
+    protection: change.protection ?? userDp(),
     minSites,
-    answerAfterMs: 0,
+    answerAfterMs,
     deadlineMs: 1000,
   });
 }

@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { AuditUsers, flipRoles, packRoles, rosterOf, unpackRoles } from '../../../client/audit-roles.ts';
+import { trainableUsers } from '../../../client/site.ts';
+import { decodedRoster, encodedRoster } from '../../../shared/protocol/roster.ts';
+import { type Rng, secureRng, seededRng } from '../../../shared/random/rng.ts';
+import { Seed } from '../../../shared/units.ts';
+import { aShard } from '../../support/a-site.ts';
+
+const seeds = fc.integer({ min: 1, max: 2 ** 31 }).map((seed) => seededRng(Seed.parse(seed)));
+const shares = fc.record({
+  fraction: fc.double({ min: 0, max: 1, noNaN: true }),
+  referenceFraction: fc.double({ min: 0, max: 0.99, noNaN: true }),
+});
+const count = (roles: Int32Array, wanted: number): number => roles.filter((role) => role === wanted).length;
+
+describe('the audit coins of a site', () => {
+  test('name as many audit users and reference users as configured, each once and in order', () => {
+    fc.assert(
+      fc.property(seeds, fc.integer({ min: 1, max: 60 }), shares, (rng, users, options) => {
+        const audit = flipRoles(aShard(users), options, rng);
+        const audited = Math.round(options.fraction * users);
+        expect(audit.users).toHaveLength(audited);
+        expect(count(audit.roles, 2)).toBe(Math.round(options.referenceFraction * audited));
+        expect([...new Set(audit.users)].sort((a, b) => a - b)).toEqual([...audit.users]);
+        expect(audit.users.every((user) => user >= 0 && user < users)).toBe(true);
+        expect(audit.roles.every((role) => [0, 1, 2].includes(role))).toBe(true);
+      }),
+    );
+  });
+
+  test('repeat with the seed, and not with a secure stream', () => {
+    const flip = (rng: Rng): Int32Array => packRoles(flipRoles(aShard(200), AuditUsers.parse({}), rng));
+    const seeded = (): Rng => seededRng(Seed.parse(3));
+    expect(flip(seeded())).toEqual(flip(seeded()));
+    expect(flip(seeded())).not.toEqual(flip(seededRng(Seed.parse(4))));
+    // Equal with probability below 2^-30: thirty-two coins and a choice of forty among two hundred users.
+    expect(flip(secureRng())).not.toEqual(flip(secureRng()));
+  });
+
+  test('do not depend on what the records say', () => {
+    fc.assert(
+      fc.property(seeds, seeds, fc.integer({ min: 1, max: 40 }), (rng, noise, users) => {
+        const shard = aShard(users);
+        const other = {
+          ...shard,
+          features: shard.features.map(() => noise.uniform()),
+          labels: shard.labels.map((label) => 1 - label),
+          userIds: shard.userIds.map((id) => `${id}!`),
+          subpopulations: [],
+        };
+        const options = { fraction: 0.7, referenceFraction: 0.3 };
+        expect(flipRoles(other, options, rng)).toEqual(flipRoles(shard, options, rng));
+      }),
+    );
+  });
+
+  test('survive packing', () => {
+    fc.assert(
+      fc.property(seeds, fc.integer({ min: 1, max: 60 }), shares, (rng, users, options) => {
+        const audit = flipRoles(aShard(users), options, rng);
+        expect(unpackRoles(packRoles(audit))).toEqual(audit);
+      }),
+    );
+    expect(unpackRoles(new Int32Array(0))).toEqual({ users: new Int32Array(0), roles: new Int32Array(0) });
+  });
+
+  test('everybody trains but held-out and reference users', () => {
+    fc.assert(
+      fc.property(seeds, fc.integer({ min: 1, max: 60 }), shares, (rng, users, options) => {
+        const shard = aShard(users);
+        const audit = flipRoles(shard, options, rng);
+        const apart = [...audit.users].filter((_, index) => audit.roles[index] !== 0);
+        const expected = Array.from({ length: users }, (_, user) => user).filter(
+          (user) => !apart.includes(user),
+        );
+        expect([...trainableUsers(shard, audit)]).toEqual(expected);
+      }),
+    );
+  });
+});
+
+describe('the roster of audit users', () => {
+  const shard = aShard(9);
+  const audit = { users: Int32Array.of(1, 4, 8), roles: Int32Array.of(0, 2, 1) };
+  const roster = rosterOf(shard, audit, { declaredUsers: 6, privacy: 'private' });
+
+  test('has roles, labels, record counts and groups of these users and of no others', () => {
+    // Users 1, 4 and 8 of nine with one, two and three records in turn: records 1-2, 7-8 and 15-17.
+    expect(roster).toEqual({
+      declaredUsers: 6,
+      privacy: 'private',
+      users: { roles: Int32Array.of(0, 2, 1) },
+      recordCounts: Int32Array.of(2, 2, 3),
+      labels: Int32Array.of(1, 0, 1, 0, 1, 0, 1),
+      subpopulations: [{ column: 'ward', vocabulary: ['a', 'b'], codes: Int32Array.of(1, 0, 0) }],
+    });
+  });
+
+  test('never holds an identifier or a feature', () => {
+    const bytes = encodedRoster(roster, 2);
+    expect(decodedRoster(bytes, 2)).toEqual(roster);
+    const text = Buffer.from(bytes).toString('latin1');
+    for (const id of shard.userIds) expect(text).not.toContain(id);
+    const whole = Buffer.from(bytes);
+    for (const value of shard.features) {
+      const feature = Buffer.from(Float32Array.of(value).buffer);
+      expect(whole.includes(feature)).toBe(false);
+    }
+  });
+});
