@@ -77,10 +77,10 @@ describe('a round is released once', () => {
     const plan = aPlan({ answerAfterMs: 0 });
     const real = await aSite(6, { rng: secureRng() });
     const refusal = await refusalOf(participate(plan, parameters, real, noTrainer));
-    expect([refusal.code, refusal.message]).toEqual([
-      'POLICY_REFUSED',
-      expect.stringContaining('answerAfterMs'),
-    ]);
+    expect(refusal).toMatchObject({
+      code: 'POLICY_REFUSED',
+      message: expect.stringContaining('answerAfterMs') as string,
+    });
     expect(real.ledger.entries()).toEqual([]);
     const simulated = await aSite(6);
     await participate(plan, parameters, simulated, trainerOf([0, 0, 0]));
