@@ -33,11 +33,12 @@ export interface CoordinatorOptions {
 /**
  * Run a federation to its end, or go on with the run that the directory holds.
  *
- * @throws RUN_MISMATCH when the directory holds a run of another configuration; DIRECTORY_UNWRITABLE; PORT_IN_USE;
+ * @throws CONFIG_INVALID when fewer sites are listed than a round needs; RUN_MISMATCH when the directory holds a run of another configuration; DIRECTORY_UNWRITABLE; PORT_IN_USE;
  * CALIBRATION_IMPOSSIBLE; and what enrolment and the rounds throw.
  */
 export async function runCoordinator(options: CoordinatorOptions): Promise<Outcome> {
   const protection = protectionOf(options.federation);
+  assertEnoughSites(options);
   const store = await openStore(options.directory);
   try {
     const begun = await store.manifest();
@@ -50,6 +51,14 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<Outco
 
 /** How long the farewell has to reach the sites. */
 const leaveWithinMs = 3000;
+
+function assertEnoughSites({ sites, federation: { cohort } }: CoordinatorOptions): void {
+  if (sites.size < cohort.minSites)
+    throw new ParleyError(
+      'CONFIG_INVALID',
+      `cohort.minSites is ${cohort.minSites} but ${sites.size} site(s) are listed: list the sites, or lower cohort.minSites`,
+    );
+}
 
 type Coordination = CoordinatorOptions & {
   readonly config: FederationConfig;

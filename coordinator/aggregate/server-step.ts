@@ -10,7 +10,10 @@ export const ServerOptimizer = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('fedavg'), learningRate: rate.default(1) }),
   /** Server momentum, Hsu et al. 2019 (arXiv:1909.06335). */
   z.strictObject({ type: z.literal('fedavgm'), learningRate: rate.default(1), momentum: decay.default(0.9) }),
-  /** Algorithm 2 of Reddi et al. 2021 (arXiv:2003.00295); with bias correction it is Adam of Kingma and Ba 2015. */
+  /**
+   * Algorithm 2 of Reddi et al. 2021 (arXiv:2003.00295), but with moments that start at zero instead of tau^2; with bias
+   * correction, which makes up for that start, it is Adam of Kingma and Ba 2015.
+   */
   z.strictObject({
     type: z.literal('fedadam'),
     learningRate: rate.default(0.01),
