@@ -9,4 +9,5 @@ step types;        tsc
 step lint;         eslint --config .ci/eslint.config.js --cache --cache-location .cache/eslint .
 step dependencies; depcruise --config .ci/dependency-cruiser.cjs parley.ts shared client coordinator scenarios test bench
 step dead-code;    knip --config .ci/knip.json --no-progress
-step tests;        vitest run --config .ci/vitest.config.ts "$@"
+step tests;        vitest run --config .ci/vitest.config.ts --reporter=default --reporter=json --outputFile.json=.cache/tests.json "$@"
+node -e 'const r = JSON.parse(require("fs").readFileSync(".cache/tests.json")); console.log(`${r.numPassedTests} passed, ${r.numFailedTests} failed`)'

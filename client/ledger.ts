@@ -1,38 +1,12 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { Kysely, SqliteDialect, sql } from 'kysely';
-import Database from 'libsql';
+import type { Kysely } from 'kysely';
 import { lengthPrefixed, sha256 } from '../shared/crypto/encoding.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { rdpEpsilon } from '../shared/privacy/accountant.ts';
 import { type LedgerEntry, MechanismEvent } from '../shared/privacy/event.ts';
 import { appendEvent } from '../shared/privacy/ledger.ts';
+import { parsedJson } from '../shared/protocol/json.ts';
 import { type Delta, type Epsilon, type RoundIndex, type RunId, Sha256 } from '../shared/units.ts';
-
-interface Tables {
-  /** One row for each release, chained by hash. */
-  entry: {
-    position: number;
-    run: string;
-    round: number;
-    plan_sha256: string;
-    event: string;
-    release_sha256: string;
-    previous_hash: string;
-    hash: string;
-  };
-  /** The bytes that were or will be sent for an entry; a retry sends these and no others. */
-  release: { run: string; round: number; bytes: Uint8Array };
-  /** The audit coins of a run, flipped once. */
-  roles: { run: string; bytes: Uint8Array };
-}
-
-const tables = [
-  `entry (position integer primary key, run text not null, round integer not null, plan_sha256 text not null,
-    event text not null, release_sha256 text not null, previous_hash text not null, hash text not null, unique (run, round))`,
-  'release (run text not null, round integer not null, bytes blob not null, primary key (run, round))',
-  'roles (run text primary key, bytes blob not null)',
-];
+import { corrupt, openDatabase, type Tables } from './ledger-database.ts';
 
 /** A release as the ledger keeps it. */
 export interface StoredRelease {
@@ -75,19 +49,11 @@ const genesis = sha256('parley/1 ledger');
  * restored the ledger.
  */
 export async function openLedger(path: string): Promise<SiteLedger> {
-  const database = openFile(path);
-  try {
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
-    const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
-    for (const table of tables) await sql.raw(`create table if not exists ${table}`).execute(db);
+  return openDatabase(path, async (db) => {
     const chain = await checkedChain(db, path);
     await assertNoneOrphaned(db, path);
     return ledgerOn(db, chain);
-  } catch (error) {
-    database.close();
-    throw isDamage(error) ? corrupt(`${path} is damaged (${error.message})`) : error;
-  }
+  });
 }
 
 function ledgerOn(db: Kysely<Tables>, opened: Chain): SiteLedger {
@@ -106,35 +72,6 @@ function ledgerOn(db: Kysely<Tables>, opened: Chain): SiteLedger {
   };
 }
 
-function openFile(path: string): Database.Database {
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    return new Database(path);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ParleyError(
-      'DIRECTORY_UNWRITABLE',
-      `the ledger ${path} cannot be opened (${reason}): a site without a ledger releases nothing; correct the path or its permissions`,
-      { cause },
-    );
-  }
-}
-
-function isDamage(error: unknown): error is Error {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    ['SQLITE_NOTADB', 'SQLITE_CORRUPT'].includes(String(error.code))
-  );
-}
-
-function corrupt(what: string): ParleyError {
-  return new ParleyError(
-    'LEDGER_CORRUPT',
-    `${what}. Nothing is trained until the ledger is restored from a backup that holds every release`,
-  );
-}
-
 /** Epsilon that the ledger covers at `delta`, with `event` on top when there is one. */
 export function ledgerEpsilon(ledger: SiteLedger, delta: Delta, event?: MechanismEvent): Epsilon {
   return rdpEpsilon(event ? appendEvent(ledger.entries(), event) : ledger.entries(), delta);
@@ -149,7 +86,7 @@ async function checkedChain(db: Kysely<Tables>, path: string): Promise<Chain> {
   const rows = await db.selectFrom('entry').selectAll().orderBy('position').execute();
   let chain: Chain = { entries: [], head: genesis };
   for (const [position, row] of rows.entries()) {
-    const event = MechanismEvent.safeParse(jsonOf(row.event));
+    const event = MechanismEvent.safeParse(parsedJson(row.event));
     const intact =
       row.position === position && row.previous_hash === chain.head && row.hash === entryHash(row);
     if (!intact || !event.success)
@@ -171,14 +108,6 @@ async function assertNoneOrphaned(db: Kysely<Tables>, path: string): Promise<voi
     .executeTakeFirst();
   if (orphan)
     throw corrupt(`${path}: run ${orphan.run}, round ${orphan.round} was released but has no entry any more`);
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function entryHash(row: Omit<Tables['entry'], 'hash' | 'position'>): Sha256 {
