@@ -1,3 +1,4 @@
+import { ParleyError } from '../shared/errors.ts';
 import { numParams } from '../shared/model/layout.ts';
 import type { LocalTrainer } from '../shared/model/local-trainer.ts';
 import type { ModelSpec } from '../shared/model/spec.ts';
@@ -26,6 +27,7 @@ export function modelCache(
   return {
     parameters: async ({ spec, sha256, sizeBytes }) => {
       if (newest?.sha256 === sha256) return newest.parameters;
+      assertPlausible(sizeBytes, numParams(spec));
       const bytes = await fetch({ sha256, sizeBytes });
       newest = { sha256, parameters: decodedModel(bytes, numParams(spec)) };
       return newest.parameters;
@@ -39,4 +41,16 @@ export function modelCache(
       return trainer;
     },
   };
+}
+
+/** Room for the header of a model file: names, shapes, specification. */
+const headerBytes = 1024 * 1024;
+
+/** Before anything is allocated: a plan cannot make a site fetch more than its own model specification takes. */
+function assertPlausible(sizeBytes: number, params: number): void {
+  if (sizeBytes > 4 * params + headerBytes)
+    throw new ParleyError(
+      'MODEL_INVALID',
+      `the plan announces a model file of ${sizeBytes} bytes, its specification has ${params} parameters of four bytes`,
+    );
 }
