@@ -23,7 +23,9 @@ export function valueAxis(
   write = (value: number, decimals: number): string => value.toFixed(decimals),
 ): Axis {
   const { low: least, high: largest } = extent(values);
-  const spread = largest > least ? largest - least : Math.max(Math.abs(largest), 1) / 10;
+  const size = Math.max(Math.abs(least), Math.abs(largest), 1);
+  // Values that no drawing tells apart are one value: their difference has no round step in float64.
+  const spread = largest - least > 1e-9 * size ? largest - least : size / 10;
   const step = roundStep(spread / 4);
   const first = Math.floor(least / step + 1e-9);
   const last = Math.max(first + 1, Math.ceil(largest / step - 1e-9));

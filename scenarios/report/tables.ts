@@ -87,7 +87,7 @@ export function groupsTable(report: RoundReport): Markup {
   const method = multipleTesting === 'holm' ? 'Holm' : 'Benjamini-Hochberg';
   const correction = `p-values one-sided, ${method}-adjusted over the tested groups`;
   return table<GroupResult>(
-    `Subpopulations at round ${roundNumber(report)}: ${correction}; 95 % intervals for each group by itself.`,
+    `Subpopulations at round ${roundNumber(report)}: ${correction}; intervals that hold together at 95 %.`,
     [
       { header: 'Subpopulation', cell: groupName },
       { header: 'Members', numeric: true, cell: ({ members }) => countText(members) },

@@ -18,6 +18,12 @@ describe('axes', () => {
     );
   });
 
+  test('values that no drawing tells apart are one value', () => {
+    const axis = valueAxis('y', [0, 5e-324]);
+    expect(axis.low).toBeLessThan(axis.high);
+    expect(axis.ticks.every(Number.isFinite)).toBe(true);
+  });
+
   test('its ticks are told apart by what is written', () => {
     expect(valueAxis('y', [0.512, 0.671]).ticks.map(valueAxis('y', [0.512, 0.671]).write)).toEqual([
       '0.50',
