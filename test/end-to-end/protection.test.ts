@@ -13,7 +13,7 @@ function attacksOf({ audit }: RoundReport): AttackResult[] {
 }
 
 describe('the same patients, model and coins without protection, with RelaxLoss and with user-level privacy', () => {
-  test('leaky leaks, RelaxLoss lowers the average, and privacy leaves little to find', async () => {
+  test('leaky leaks, RelaxLoss lowers the average, and privacy leaves little to find at the same accuracy', async () => {
     const leaky = await lastReport('leaky');
     const relaxed = await lastReport('relaxloss');
     const protectedRun = await lastReport('user-dp');
@@ -23,14 +23,15 @@ describe('the same patients, model and coins without protection, with RelaxLoss 
     expect(leaky.audit.negativeControl.low).toBeLessThan(0.5);
     expect(leaky.audit.negativeControl.high).toBeGreaterThan(0.5);
 
-    expect(relaxed.audit.user.high).toBeLessThan(leaky.audit.user.low);
+    // Every attack: the declared one alone would flatter the defence.
+    for (const { high } of attacksOf(relaxed)) expect(high).toBeLessThan(leaky.audit.user.low);
     expect(relaxed.utility.accuracy).toBeGreaterThan(leaky.utility.accuracy - 0.02);
     expect(relaxed.epsilon.coordinator).toBe('infinite');
 
-    expect(protectedRun.epsilon.coordinator).toBeLessThanOrEqual(4);
+    expect(protectedRun.epsilon.coordinator).toBeLessThanOrEqual(3);
     for (const { low } of attacksOf(protectedRun)) expect(low).toBeLessThan(0.55);
     expect(protectedRun.audit.user.high).toBeLessThan(leaky.audit.user.low);
-    expect(protectedRun.utility.accuracy).toBeGreaterThan(0.22);
+    expect(protectedRun.utility.accuracy).toBeGreaterThan(leaky.utility.accuracy - 0.02);
 
     // The coins depend on the seed alone: the three audits compare the same users.
     expect(relaxed.audit.members).toBe(leaky.audit.members);
