@@ -2,11 +2,10 @@ import { sha256 } from '../shared/crypto/encoding.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { LocalTrainer } from '../shared/model/local-trainer.ts';
 import { type MechanismEvent, sampledGaussian } from '../shared/privacy/event.ts';
-import { gridStep } from '../shared/privacy/grid.ts';
 import { drawNoise, type NoiseVector, release, releaseWithoutNoise } from '../shared/privacy/noise.ts';
 import type { NoisedUpdate, SummedUpdate } from '../shared/privacy/update.ts';
 import { encodedUpdate } from '../shared/protocol/payloads.ts';
-import type { Plan, Protection } from '../shared/protocol/plan.ts';
+import { type Plan, type Protection, planGridStep } from '../shared/protocol/plan.ts';
 import { poissonSample } from '../shared/random/sample.ts';
 import { ledgerEpsilon, type StoredRelease } from './ledger.ts';
 import { checkPlan } from './policy.ts';
@@ -98,9 +97,6 @@ function noised(
   protection: Protection,
 ): { update: NoisedUpdate; event: MechanismEvent } {
   if (protection.type === 'none' || !noise)
-    return releaseWithoutNoise(
-      sum,
-      gridStep(protection.type === 'none' ? protection.gridRange : protection.clipNorm, sum.length),
-    );
+    return releaseWithoutNoise(sum, planGridStep(protection, sum.length));
   return release(sum, noise, protection);
 }

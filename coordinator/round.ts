@@ -1,6 +1,5 @@
-import { gridStep } from '../shared/privacy/grid.ts';
 import type { ScoreTask } from '../shared/protocol/plan.ts';
-import { type Plan, protocolVersion } from '../shared/protocol/plan.ts';
+import { type Plan, planGridStep, protocolVersion } from '../shared/protocol/plan.ts';
 import type { RoundReport } from '../shared/protocol/report.ts';
 import { RoundIndex } from '../shared/units.ts';
 import { meanUpdate, publicDenominator, sumUpdates } from './aggregate/mean.ts';
@@ -81,12 +80,11 @@ function modelOf(model: RunState['model'], run: RunContext): Plan['model'] {
 function step(before: RunState, answers: Answers, run: RunContext): ReturnType<typeof serverStep> {
   const { parameters } = before.model;
   const { protection, config } = run;
-  const range = protection.type === 'none' ? protection.gridRange : protection.clipNorm;
   const declared = answers.participation.answered.map((site) => run.sites.get(site)?.declaredUsers ?? 0);
   const sum = sumUpdates(answers.updates.values(), parameters.length);
   const mean = meanUpdate(
     sum,
-    gridStep(range, parameters.length),
+    planGridStep(protection, parameters.length),
     publicDenominator(protection.samplingRate, declared),
   );
   return serverStep(config.server, before.optimizer, parameters, mean);

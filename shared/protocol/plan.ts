@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { LocalPlan } from '../model/local-trainer.ts';
 import { ModelSpec } from '../model/spec.ts';
+import { gridStep } from '../privacy/grid.ts';
 import { ClipNorm, Delta, NoiseMultiplier, RoundIndex, RunId, SamplingRate, Sha256 } from '../units.ts';
 
 /** Rises when a message changes meaning; a peer of another version is refused with PROTOCOL_MISMATCH. */
@@ -22,6 +23,11 @@ export const Protection = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('none'), gridRange: ClipNorm, samplingRate: SamplingRate, delta: Delta }),
 ]);
 export type Protection = z.infer<typeof Protection>;
+
+/** Step of the integer grid that a plan's updates lie on, parameter units: sites round to it, the coordinator scales by it. */
+export function planGridStep(protection: Protection, numParams: number): number {
+  return gridStep(protection.type === 'none' ? protection.gridRange : protection.clipNorm, numParams);
+}
 
 const durationMs = z.number().int().nonnegative();
 
