@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely';
 import { lengthPrefixed, sha256 } from '../shared/crypto/encoding.ts';
 import { ParleyError } from '../shared/errors.ts';
-import { rdpEpsilon } from '../shared/privacy/accountant.ts';
-import { type LedgerEntry, MechanismEvent } from '../shared/privacy/event.ts';
-import { appendEvent } from '../shared/privacy/ledger.ts';
+import { appendEvent } from '../shared/privacy/accounting/entries.ts';
+import { type LedgerEntry, MechanismEvent } from '../shared/privacy/accounting/event.ts';
+import { rdpEpsilon } from '../shared/privacy/accounting/rdp-accountant.ts';
 import { parsedJson } from '../shared/protocol/json.ts';
 import { type Delta, type Epsilon, type RoundIndex, type RunId, Sha256 } from '../shared/units.ts';
 import { corrupt, openDatabase, type Tables } from './ledger-database.ts';

@@ -1,7 +1,7 @@
 import { sha256 } from '../shared/crypto/encoding.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { LocalTrainer } from '../shared/model/local-trainer.ts';
-import { type MechanismEvent, sampledGaussian } from '../shared/privacy/event.ts';
+import { type MechanismEvent, sampledGaussian } from '../shared/privacy/accounting/event.ts';
 import { drawNoise, type NoiseVector, release, releaseWithoutNoise } from '../shared/privacy/noise.ts';
 import type { NoisedUpdate, SummedUpdate } from '../shared/privacy/update.ts';
 import { encodedUpdate } from '../shared/protocol/payloads.ts';

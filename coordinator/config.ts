@@ -3,7 +3,7 @@ import { PublicKey } from '../shared/crypto/identity.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { LocalPlan } from '../shared/model/local-trainer.ts';
 import { ModelSpec } from '../shared/model/spec.ts';
-import { noiseMultiplierFor } from '../shared/privacy/calibrate.ts';
+import { noiseMultiplierFor } from '../shared/privacy/accounting/calibrate.ts';
 import { PublishedFigure } from '../shared/protocol/manifest.ts';
 import { Protection } from '../shared/protocol/plan.ts';
 import { ClipNorm, Delta, Epsilon, NoiseMultiplier, SamplingRate, Seed, SiteId } from '../shared/units.ts';

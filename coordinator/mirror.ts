@@ -1,6 +1,6 @@
-import { rdpEpsilon } from '../shared/privacy/accountant.ts';
-import { type MechanismEvent, sampledGaussian } from '../shared/privacy/event.ts';
-import { coordinatorView, recipientsView } from '../shared/privacy/views.ts';
+import { type MechanismEvent, sampledGaussian } from '../shared/privacy/accounting/event.ts';
+import { rdpEpsilon } from '../shared/privacy/accounting/rdp-accountant.ts';
+import { coordinatorView, recipientsView } from '../shared/privacy/accounting/views.ts';
 import type { Protection } from '../shared/protocol/plan.ts';
 import type { ReportedEpsilon, RoundReport } from '../shared/protocol/report.ts';
 import type { Participation } from './state.ts';

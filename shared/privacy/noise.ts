@@ -1,7 +1,7 @@
 import { standardNormals } from '../random/gaussian.ts';
 import type { Rng } from '../random/rng.ts';
 import type { ClipNorm, NoiseMultiplier, SamplingRate } from '../units.ts';
-import { type MechanismEvent, sampledGaussian } from './event.ts';
+import { type MechanismEvent, sampledGaussian } from './accounting/event.ts';
 import { gridStep, sensitivitySlack, toGrid } from './grid.ts';
 import type { NoisedUpdate, SummedUpdate } from './update.ts';
 

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { rdpEpsilon } from '../../shared/privacy/accountant.ts';
-import type { LedgerEntry } from '../../shared/privacy/event.ts';
+import { appendEvent } from '../../shared/privacy/accounting/entries.ts';
+import type { LedgerEntry } from '../../shared/privacy/accounting/event.ts';
+import { rdpEpsilon } from '../../shared/privacy/accounting/rdp-accountant.ts';
 import { gridStep } from '../../shared/privacy/grid.ts';
-import { appendEvent } from '../../shared/privacy/ledger.ts';
 import { decodedModel, decodedUpdate } from '../../shared/protocol/payloads.ts';
 import { RoundReport } from '../../shared/protocol/report.ts';
 import { ClipNorm, Delta } from '../../shared/units.ts';

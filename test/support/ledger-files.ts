@@ -1,6 +1,6 @@
 import Database from 'libsql';
 import { z } from 'zod';
-import { MechanismEvent } from '../../shared/privacy/event.ts';
+import { MechanismEvent } from '../../shared/privacy/accounting/event.ts';
 
 const Row = z.object({
   run: z.string(),

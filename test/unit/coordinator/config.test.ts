@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FederationConfig, protectionOf } from '../../../coordinator/config.ts';
-import { rdpEpsilon } from '../../../shared/privacy/accountant.ts';
-import { sampledGaussian } from '../../../shared/privacy/event.ts';
+import { sampledGaussian } from '../../../shared/privacy/accounting/event.ts';
+import { rdpEpsilon } from '../../../shared/privacy/accounting/rdp-accountant.ts';
 import { Delta, NoiseMultiplier, SamplingRate } from '../../../shared/units.ts';
 import { aFederationConfig } from '../../support/a-run.ts';
 

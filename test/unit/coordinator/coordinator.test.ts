@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { rdpEpsilon } from '../../../shared/privacy/accountant.ts';
+import { rdpEpsilon } from '../../../shared/privacy/accounting/rdp-accountant.ts';
 import { Manifest } from '../../../shared/protocol/manifest.ts';
 import { decodedModel, decodedUpdate } from '../../../shared/protocol/payloads.ts';
 import { Delta } from '../../../shared/units.ts';

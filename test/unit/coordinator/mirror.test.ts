@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mirroredEpsilon } from '../../../coordinator/mirror.ts';
 import type { Participation } from '../../../coordinator/state.ts';
-import { rdpEpsilon } from '../../../shared/privacy/accountant.ts';
-import { sampledGaussian } from '../../../shared/privacy/event.ts';
+import { sampledGaussian } from '../../../shared/privacy/accounting/event.ts';
+import { rdpEpsilon } from '../../../shared/privacy/accounting/rdp-accountant.ts';
 import { Protection } from '../../../shared/protocol/plan.ts';
 import { Delta, NoiseMultiplier, SamplingRate, SiteId } from '../../../shared/units.ts';
 

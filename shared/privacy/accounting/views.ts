@@ -1,7 +1,5 @@
-import { assertNever } from '../errors.ts';
-import { NoiseMultiplier } from '../units.ts';
-import type { LedgerEntry, MechanismEvent } from './event.ts';
-import { appendEvent } from './ledger.ts';
+import { appendEvent } from './entries.ts';
+import { type LedgerEntry, type MechanismEvent, withNoiseTimes } from './event.ts';
 
 /**
  * The two adversaries of a run whose sites add full noise each (`local` mode), always named: the same releases cost a user
@@ -37,21 +35,8 @@ export function coordinatorView(releases: readonly MechanismEvent[]): readonly L
 export function recipientsView(rounds: readonly SiteRound[], colludingSites = 1): readonly LedgerEntry[] {
   return rounds
     .filter((round) => round.answered)
-    .map(({ event, answeredSites }) => withNoiseOf(event, Math.max(1, answeredSites - colludingSites)))
+    .map(({ event, answeredSites }) =>
+      withNoiseTimes(event, Math.sqrt(Math.max(1, answeredSites - colludingSites))),
+    )
     .reduce<readonly LedgerEntry[]>(appendEvent, []);
-}
-
-function withNoiseOf(event: MechanismEvent, honestSites: number): MechanismEvent {
-  switch (event.type) {
-    case 'gaussian':
-    case 'poisson-subsampled-gaussian':
-      return {
-        ...event,
-        noiseMultiplier: NoiseMultiplier.parse(event.noiseMultiplier * Math.sqrt(honestSites)),
-      };
-    case 'non-private':
-      return event;
-    default:
-      return assertNever(event);
-  }
 }

@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { rdpEpsilon } from '../../../shared/privacy/accountant.ts';
-import { countEvents } from '../../../shared/privacy/ledger.ts';
-import { coordinatorView, recipientsView, type SiteRound } from '../../../shared/privacy/views.ts';
-import { Delta } from '../../../shared/units.ts';
+import { countEvents } from '../../../../shared/privacy/accounting/entries.ts';
+import { rdpEpsilon } from '../../../../shared/privacy/accounting/rdp-accountant.ts';
+import {
+  coordinatorView,
+  recipientsView,
+  type SiteRound,
+} from '../../../../shared/privacy/accounting/views.ts';
+import { Delta } from '../../../../shared/units.ts';
 import { events, gaussian, nonPrivate, sampled } from './events.ts';
 
 const delta = Delta.parse(1e-6);

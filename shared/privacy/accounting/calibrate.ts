@@ -1,8 +1,8 @@
-import { ParleyError } from '../errors.ts';
-import { type Delta, type Epsilon, NoiseMultiplier, type SamplingRate } from '../units.ts';
-import { epsilonOfCurve, rdpEpsilon } from './accountant.ts';
+import { ParleyError } from '../../errors.ts';
+import { type Delta, type Epsilon, NoiseMultiplier, type SamplingRate } from '../../units.ts';
 import { type LedgerEntry, type MechanismEvent, sampledGaussian } from './event.ts';
 import { composedRdp, rememberedRdp } from './rdp.ts';
+import { epsilonOfCurve, rdpEpsilon } from './rdp-accountant.ts';
 
 /** What a run must stay within. */
 export interface Target {

@@ -1,8 +1,14 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { composedRdp, defaultOrders, rdpOf, rememberedRdp } from '../../../shared/privacy/rdp.ts';
-import { events, gaussian, ledgers, noisyEvents, nonPrivate, sampled, withMoreNoise } from './events.ts';
+import { withNoiseTimes } from '../../../../shared/privacy/accounting/event.ts';
+import {
+  composedRdp,
+  defaultOrders,
+  rdpOf,
+  rememberedRdp,
+} from '../../../../shared/privacy/accounting/rdp.ts';
+import { events, gaussian, ledgers, noisyEvents, nonPrivate, sampled } from './events.ts';
 
 interface Vector {
   readonly samplingRate: number;
@@ -11,7 +17,7 @@ interface Vector {
   readonly rdp: number;
 }
 const precise = JSON.parse(
-  readFileSync(new URL('../../vectors/accountant-rdp.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../vectors/accountant-rdp.json', import.meta.url), 'utf8'),
 ) as readonly Vector[];
 
 // q, z, order, divergence: computed with dp_accounting, Opacus and prv_accountant where they are exact.
@@ -162,7 +168,7 @@ describe('rdpOf every event', () => {
   test('more noise never costs more', () => {
     fc.assert(
       fc.property(events, orders, fc.double({ min: 1, max: 10, noNaN: true }), (event, order, factor) => {
-        expect(rdpOf(withMoreNoise(event, factor), order)).toBeLessThanOrEqual(
+        expect(rdpOf(withNoiseTimes(event, factor), order)).toBeLessThanOrEqual(
           rdpOf(event, order) * (1 + 1e-10),
         );
       }),

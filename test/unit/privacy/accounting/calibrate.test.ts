@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { rdpEpsilon } from '../../../shared/privacy/accountant.ts';
-import { noiseMultiplierFor, roundsWithin, type Target } from '../../../shared/privacy/calibrate.ts';
-import { type MechanismEvent, sampledGaussian } from '../../../shared/privacy/event.ts';
-import { Delta, Epsilon, NoiseMultiplier, SamplingRate } from '../../../shared/units.ts';
+import {
+  noiseMultiplierFor,
+  roundsWithin,
+  type Target,
+} from '../../../../shared/privacy/accounting/calibrate.ts';
+import { type MechanismEvent, sampledGaussian } from '../../../../shared/privacy/accounting/event.ts';
+import { rdpEpsilon } from '../../../../shared/privacy/accounting/rdp-accountant.ts';
+import { Delta, Epsilon, NoiseMultiplier, SamplingRate } from '../../../../shared/units.ts';
 import { gaussian, ledgers, noisyEvents, nonPrivate, sampled } from './events.ts';
 
 const target = (epsilon: number, delta: number, rounds: number, q: number): Target => ({

@@ -1,4 +1,4 @@
-import { type Delta, Epsilon } from '../units.ts';
+import { type Delta, Epsilon } from '../../units.ts';
 import type { LedgerEntry } from './event.ts';
 import { composedRdp, defaultOrders, type RdpCurve } from './rdp.ts';
 

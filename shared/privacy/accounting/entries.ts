@@ -1,4 +1,3 @@
-import { assertNever } from '../errors.ts';
 import type { LedgerEntry, MechanismEvent } from './event.ts';
 
 /** The entries with one more event at the end; an event equal to the last one raises that entry's count. */
@@ -13,17 +12,7 @@ export function countEvents(entries: readonly LedgerEntry[]): number {
   return entries.reduce((total, entry) => total + entry.count, 0);
 }
 
+/** Events are plain data that went through one schema, so equal ones have equal texts. */
 function isSameEvent(a: MechanismEvent, b: MechanismEvent): boolean {
-  switch (a.type) {
-    case 'gaussian':
-      return b.type === a.type && b.noiseMultiplier === a.noiseMultiplier;
-    case 'poisson-subsampled-gaussian':
-      return (
-        b.type === a.type && b.noiseMultiplier === a.noiseMultiplier && b.samplingRate === a.samplingRate
-      );
-    case 'non-private':
-      return b.type === a.type;
-    default:
-      return assertNever(a);
-  }
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

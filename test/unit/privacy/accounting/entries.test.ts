@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type LedgerEntry, MechanismEvent, sampledGaussian } from '../../../shared/privacy/event.ts';
-import { appendEvent, countEvents } from '../../../shared/privacy/ledger.ts';
-import { NoiseMultiplier, SamplingRate } from '../../../shared/units.ts';
+import { appendEvent, countEvents } from '../../../../shared/privacy/accounting/entries.ts';
+import {
+  type LedgerEntry,
+  MechanismEvent,
+  sampledGaussian,
+} from '../../../../shared/privacy/accounting/event.ts';
+import { NoiseMultiplier, SamplingRate } from '../../../../shared/units.ts';
 import { events, gaussian, nonPrivate, sampled } from './events.ts';
 
 const collected = (list: readonly MechanismEvent[]): readonly LedgerEntry[] =>

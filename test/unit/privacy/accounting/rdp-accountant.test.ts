@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { rdpDelta, rdpEpsilon } from '../../../shared/privacy/accountant.ts';
-import type { LedgerEntry } from '../../../shared/privacy/event.ts';
-import { Delta, Epsilon } from '../../../shared/units.ts';
-import { gaussian, ledgers, noisyEvents, nonPrivate, sampled, withMoreNoise } from './events.ts';
+import type { LedgerEntry } from '../../../../shared/privacy/accounting/event.ts';
+import { withNoiseTimes } from '../../../../shared/privacy/accounting/event.ts';
+import { rdpDelta, rdpEpsilon } from '../../../../shared/privacy/accounting/rdp-accountant.ts';
+import { Delta, Epsilon } from '../../../../shared/units.ts';
+import { gaussian, ledgers, noisyEvents, nonPrivate, sampled } from './events.ts';
 
 const delta = (value: number): Delta => Delta.parse(value);
 const times = (count: number, event: LedgerEntry['event']): readonly LedgerEntry[] => [{ event, count }];
@@ -12,7 +13,7 @@ const relative = (value: number, expected: number): number => Math.abs(value / e
 const deltas = fc.double({ min: 1e-12, max: 0.5, noNaN: true }).map(delta);
 
 const [header = [], ...rows] = readFileSync(
-  new URL('../../vectors/accountant-extended.csv', import.meta.url),
+  new URL('../../../vectors/accountant-extended.csv', import.meta.url),
   'utf8',
 )
   .trim()
@@ -111,7 +112,7 @@ describe('laws of rdpEpsilon', () => {
           const epsilon = rdpEpsilon(all, d);
           expect(epsilon).toBeGreaterThanOrEqual(rdpEpsilon(entries, d));
           expect(rdpEpsilon(all, delta(Math.min(0.9, d * factor)))).toBeLessThanOrEqual(epsilon);
-          const quieter = all.map((entry) => ({ ...entry, event: withMoreNoise(entry.event, factor) }));
+          const quieter = all.map((entry) => ({ ...entry, event: withNoiseTimes(entry.event, factor) }));
           expect(rdpEpsilon(quieter, d)).toBeLessThanOrEqual(epsilon * (1 + 1e-9));
         },
       ),
