@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import type { SimulateOptions, Terminal } from './scenarios/index.ts';
+import type { BudgetOptions, SimulateOptions, Terminal } from './scenarios/index.ts';
 import { errorCodes, ParleyError } from './shared/errors.ts';
 
 /** The command: every subcommand belongs to a room and is loaded when it is asked for. */
@@ -89,6 +89,54 @@ program
     }),
   );
 
+const linkage = program
+  .command('linkage')
+  .description(
+    'protect a person known to several sites once in all (docs/linkage.md); nothing of it is for the coordinator',
+  );
+linkage
+  .command('key')
+  .description('make the key that the linked sites share')
+  .argument('<file>', 'where to write the key; never overwritten')
+  .option('--json', 'one JSON object instead of text')
+  .action((file: string, options: Json) =>
+    run(options, async ({ terminal }) => {
+      const { createLinkageKey } = await import('./client/index.ts');
+      const { secureRng } = await import('./shared/random/rng.ts');
+      const { keyCheck } = createLinkageKey(file, secureRng());
+      terminal.say(`key check ${keyCheck}`);
+      terminal.emit({ keyCheck });
+    }),
+  );
+linkage
+  .command('pseudonyms')
+  .description("write the list of a site's users under their pseudonyms")
+  .argument('<config>', 'site configuration file')
+  .requiredOption('--out <file>', 'where to write the list')
+  .option('--json', 'one JSON object instead of text')
+  .action((config: string, options: Json & { out: string }) =>
+    run(options, async ({ terminal }) => {
+      const { writePseudonyms } = await import('./client/index.ts');
+      const { site, keyCheck } = await writePseudonyms(config, options.out);
+      terminal.say(`${options.out}: users of ${site}, key check ${keyCheck}`);
+      terminal.emit({ site, keyCheck, file: options.out });
+    }),
+  );
+linkage
+  .command('weights')
+  .description('from the lists of all linked sites, write a table of weights for each of them')
+  .argument('<files...>', 'one list of pseudonyms from each site')
+  .requiredOption('--out <directory>', 'where to write <site>.json for each site')
+  .option('--json', 'one JSON object instead of text')
+  .action((lists: string[], options: Json & { out: string }) =>
+    run(options, async ({ terminal }) => {
+      const { writeWeights } = await import('./client/index.ts');
+      const { linkage: id, files } = writeWeights(lists, options.out);
+      terminal.say(`linkage ${id}\n${files.join('\n')}`);
+      terminal.emit({ linkage: id, files });
+    }),
+  );
+
 program
   .command('report')
   .description("write a run's report.html anew and print its summary")
@@ -98,6 +146,47 @@ program
     run(options, async ({ terminal }) => {
       const { reportCommand } = await import('./scenarios/index.ts');
       reportCommand(directory, terminal);
+    }),
+  );
+
+const ledger = program
+  .command('ledger')
+  .description("a site's own privacy ledger; also while its client runs");
+for (const [what, description] of [
+  ['verify', 'check every entry, every kept release and the mark'],
+  ['show', 'the same, and runs, events, epsilon spent and left, and what it is for which users'],
+] as const)
+  ledger
+    .command(what)
+    .description(description)
+    .argument('<config>', 'site configuration file')
+    .option('--json', 'one JSON object instead of text')
+    .action((config: string, options: Json) =>
+      run(options, async ({ terminal }) => {
+        const { ledgerCommand } = await import('./client/index.ts');
+        const { json, lines } = await ledgerCommand(config, what);
+        for (const line of lines) terminal.say(line);
+        terminal.emit({ ledger: json });
+      }),
+    );
+
+program
+  .command('budget')
+  .description('what a plan costs, or the one quantity of it that is left out (docs/budget.md)')
+  .option('--noise-multiplier <number>', 'noise multiplier z of each release', real)
+  .option('--sampling-rate <number>', 'probability of each user to take part in a round', real)
+  .option('--rounds <number>', 'number of rounds', integer)
+  .option('--epsilon <number>', 'epsilon to stay within, in nats', real)
+  .option('--delta <number>', 'probability with which the promise may fail', real)
+  .option('--sites <number>', 'number of sites: then also against model recipients', integer)
+  .option('--answering-sites <number>', 'sites that answer each round (default: all)', integer)
+  .option('--colluding <number>', 'sites that tell recipients their noise (default: 1)', real)
+  .option('--site <config>', "instead: what a site's policy and ledger leave for such a plan")
+  .option('--json', 'one JSON object instead of text')
+  .action(({ json, ...options }: Json & BudgetOptions & { site?: string }) =>
+    run({ ...(json !== undefined && { json }) }, async ({ terminal }) => {
+      const { budgetCommand } = await import('./scenarios/index.ts');
+      await budgetCommand(options, terminal);
     }),
   );
 
@@ -128,6 +217,13 @@ function integer(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text))
     throw new InvalidArgumentError('a whole number of at least 1 is expected.');
   return Number(text);
+}
+
+function real(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value))
+    throw new InvalidArgumentError('a number such as 0.01 or 1e-5 is expected.');
+  return value;
 }
 
 /** Run a command's body: Ctrl-C ends it cleanly (a second one at once), and every failure has its exit code. */

@@ -16,6 +16,7 @@ export default defineConfig({
       project('stats', 300_000),
       project('end-to-end', 600_000),
       project('docs', 60_000),
+      project('mutants', 300_000),
     ],
   },
 });

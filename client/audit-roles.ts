@@ -1,9 +1,12 @@
 import { z } from 'zod';
+import { roleDraw } from '../shared/crypto/pseudonym.ts';
+import type { Linkage } from '../shared/data/linked-users.ts';
 import { selectUsers } from '../shared/data/partition.ts';
 import { numUsers, type Shard } from '../shared/data/shard.ts';
 import type { Roster } from '../shared/protocol/roster.ts';
 import type { Rng } from '../shared/random/rng.ts';
 import { fairCoin, shuffled } from '../shared/random/sample.ts';
+import type { RunId } from '../shared/units.ts';
 
 /** Which of a site's users are audit users. They are outside the promise, by consent or because they are canaries. */
 export const AuditUsers = z.strictObject({
@@ -18,6 +21,45 @@ export type AuditUsers = z.infer<typeof AuditUsers>;
 export interface AuditRoles {
   readonly users: Int32Array;
   readonly roles: Int32Array;
+  /** Linked users who are held-out or reference users and audited at another site (ascending): they must not train here either. */
+  readonly heldOutElsewhere?: Int32Array;
+}
+
+/** What a site's audit roles are made of. */
+export interface RoleSource {
+  readonly shard: Shard;
+  readonly rng: Rng;
+  readonly linkage?: Linkage | undefined;
+}
+
+/** The audit roles of a run, before they are kept in the ledger: of linked users the same at all sites, else this site's own. */
+export function rolesFor(run: RunId, { shard, rng, linkage }: RoleSource, options: AuditUsers): AuditRoles {
+  return linkage === undefined
+    ? flipRoles(shard, options, rng.fork('audit roles'))
+    : linkedRoles(run, linkage, options);
+}
+
+/**
+ * Roles that are the same at every site that knows the person, each from that person's own draw under the linkage key: who
+ * else is in the data changes nothing. A person at several sites is audited, and counts, at one of them; the others only
+ * keep her out of training where she is not a member.
+ */
+function linkedRoles(run: RunId, linkage: Linkage, options: AuditUsers): AuditRoles {
+  const [users, roles, heldOutElsewhere]: [number[], number[], number[]] = [[], [], []];
+  linkage.pseudonyms.forEach((pseudonym, user) => {
+    const { audited, reference, member } = roleDraw(linkage.key, run, pseudonym);
+    if (audited >= options.fraction) return;
+    const role = reference < options.referenceFraction ? 2 : member ? 0 : 1;
+    if (linkage.auditedHere[user] === true) {
+      users.push(user);
+      roles.push(role);
+    } else if (role !== 0) heldOutElsewhere.push(user);
+  });
+  return {
+    users: Int32Array.from(users),
+    roles: Int32Array.from(roles),
+    heldOutElsewhere: Int32Array.from(heldOutElsewhere),
+  };
 }
 
 /**
@@ -40,14 +82,24 @@ export function flipRoles(shard: Shard, options: AuditUsers, rng: Rng): AuditRol
   };
 }
 
+/** Stands in the ledger for a user who is held out here and audited elsewhere. */
+const elsewhere = 3;
+
 /** Audit roles as the ledger keeps them: users, then roles. */
-export function packRoles({ users, roles }: AuditRoles): Int32Array {
-  return Int32Array.from([...users, ...roles]);
+export function packRoles({ users, roles, heldOutElsewhere = new Int32Array(0) }: AuditRoles): Int32Array {
+  return Int32Array.from([...users, ...heldOutElsewhere, ...roles, ...heldOutElsewhere.map(() => elsewhere)]);
 }
 
 /** The inverse of {@link packRoles}. */
 export function unpackRoles(packed: Int32Array): AuditRoles {
-  return { users: packed.slice(0, packed.length / 2), roles: packed.slice(packed.length / 2) };
+  const [users, roles] = [packed.slice(0, packed.length / 2), packed.slice(packed.length / 2)];
+  if (!roles.includes(elsewhere)) return { users, roles };
+  const isHere = (_: number, index: number): boolean => roles[index] !== elsewhere;
+  return {
+    users: users.filter(isHere),
+    roles: roles.filter((role) => role !== elsewhere),
+    heldOutElsewhere: users.filter((_, index) => roles[index] === elsewhere),
+  };
 }
 
 /** What the coordinator learns of the audit users: roles, labels, groups, record counts. No identifiers. */

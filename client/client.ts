@@ -41,6 +41,7 @@ export interface ClientObserver {
  * paused run is waited for.
  *
  * @throws UNKNOWN_KEY, BAD_SIGNATURE, PROTOCOL_MISMATCH, RUN_MISMATCH when this coordinator will never take this site;
+ * LEDGER_ROLLBACK when it has seen a newer ledger of this site, or one with another history;
  * WRONG_SHAPE when the run's model does not fit the site's data; CONFIG_INVALID when a real site declares no users;
  * INTERRUPTED when `signal` aborts.
  */
@@ -100,7 +101,7 @@ function startClient(options: ClientOptions, ending: Ending): { finish: (then: (
     }
   };
   const session = openSession({
-    greeting: { site: name, identity, coordinatorKey, run },
+    greeting: { site: name, identity, coordinatorKey, run, ledger: options.site.ledger },
     connect,
     note: observer.note,
     onFatal: fail,

@@ -28,6 +28,8 @@ export const ClientConfig = z.strictObject({
   declaredUsers: z.number().int().positive().optional(),
   policy: z.string(),
   ledger: z.string(),
+  /** Where sites share users: the key that they share, and this site's table of weights (`parley linkage`). */
+  linkage: z.strictObject({ key: z.string(), weights: z.string() }).optional(),
   audit: AuditUsers.prefault({}),
   trainer: TrainerChoice.prefault({}),
   /** Only for scenarios: noise and draws then repeat, and everything is stamped `simulation: not private`. */

@@ -3,4 +3,6 @@ export { AuditUsers } from './audit-roles.ts';
 export { ClientConfig, TrainerChoice } from './config.ts';
 export { createIdentity } from './identity-file.ts';
 export { launchClient } from './launch.ts';
+export { ledgerCommand } from './ledger-command.ts';
+export { createLinkageKey, writeLinkageKey, writePseudonyms, writeWeights } from './linkage-command.ts';
 export { SitePolicy } from './policy.ts';

@@ -9,8 +9,10 @@ import { type ClientObserver, runClient } from './client.ts';
 import { ClientConfig } from './config.ts';
 import { socketConnect } from './connection.ts';
 import { openLedger } from './ledger.ts';
+import { type LoadedLinkage, loadLinkage } from './linkage.ts';
 import { loadShard, readDataSchema } from './load-shard.ts';
 import { SitePolicy } from './policy.ts';
+import type { Site } from './site.ts';
 
 /** What a launch may decide instead of the configuration file. */
 export interface Launch {
@@ -18,15 +20,20 @@ export interface Launch {
   readonly signal: AbortSignal;
   /** Another transport than a socket to the configured address. */
   readonly connect?: Connect;
+  /** Hears the steps of each release. */
+  readonly mark?: Site['mark'];
 }
 
 /**
  * Start a site from its configuration file and be part of the federation until the coordinator says farewell.
  *
- * @throws FILE_NOT_FOUND, CONFIG_INVALID, DATA_..., LEDGER_CORRUPT, INSECURE_URL before anything is connected; then what
+ * @throws FILE_NOT_FOUND, CONFIG_INVALID, DATA_..., LINKAGE_INVALID, LEDGER_CORRUPT, INSECURE_URL before anything is connected; then what
  * {@link runClient} throws.
  */
-export async function launchClient(file: string, { observer, signal, connect }: Launch): Promise<Farewell> {
+export async function launchClient(
+  file: string,
+  { observer, signal, connect, mark }: Launch,
+): Promise<Farewell> {
   const readText = (path: string): string => readFileSync(path, 'utf8');
   const config = loadConfig(file, ClientConfig, readText);
   const at = (path: string): string => resolve(dirname(file), path);
@@ -38,7 +45,9 @@ export async function launchClient(file: string, { observer, signal, connect }: 
   const schema = await readDataSchema(at(config.data.schema));
   const { file: table, site } = config.data;
   const shard = await loadShard({ file: at(table), schema, ...(site !== undefined && { site }) });
-  const ledger = await openLedger(at(config.ledger));
+  const linked = linkedUsers(config, at, shard.userIds);
+  if (linked) observer.note(`linkage ${linked.id}: the same at every linked site, or a person counts twice`);
+  const ledger = await openLedger(at(config.ledger), policy);
   try {
     const rng = config.seed === undefined ? secureRng() : seededRng(config.seed).fork(`site ${config.site}`);
     return await runClient({
@@ -47,11 +56,21 @@ export async function launchClient(file: string, { observer, signal, connect }: 
       identity,
       coordinatorKey: publicKey,
       connect: transport,
-      site: { shard, policy, ledger, rng },
+      site: { shard, policy, ledger, rng, mark, linkage: linked?.linkage, weights: linked?.linkage.weights },
       observer,
       signal,
     });
   } finally {
     await ledger.close();
   }
+}
+
+function linkedUsers(
+  { linkage, site, audit }: ClientConfig,
+  at: (path: string) => string,
+  userIds: readonly string[],
+): LoadedLinkage | undefined {
+  if (linkage === undefined) return undefined;
+  const files = { key: at(linkage.key), weights: at(linkage.weights) };
+  return loadLinkage(files, { site, audit, userIds });
 }

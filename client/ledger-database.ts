@@ -1,81 +1,182 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Kysely, SqliteDialect, sql } from 'kysely';
 import Database from 'libsql';
 import { ParleyError } from '../shared/errors.ts';
+import { corrupt, type EntryRow } from './ledger-chain.ts';
 
 /** Tables of a site's ledger file. */
 export interface Tables {
   /** One row for each release, chained by hash. */
-  entry: {
-    position: number;
-    run: string;
-    round: number;
-    plan_sha256: string;
-    event: string;
-    release_sha256: string;
-    previous_hash: string;
-    hash: string;
-  };
+  entry: EntryRow;
   /** The bytes that were or will be sent for an entry; a retry sends these and no others. */
   release: { run: string; round: number; bytes: Uint8Array };
+  /** The coordinator's receipt of a release, as it came. */
+  receipt: { run: string; round: number; receipt: string };
+  /** State of noise that is correlated over the rounds of a run, the newest. */
+  noise_state: { run: string; bytes: Uint8Array };
+  /** Lists of users who could have been in releases, by their hash, which the entries name. */
+  users: { sha256: string; bytes: Uint8Array };
   /** The audit coins of a run, flipped once. */
-  roles: { run: string; bytes: Uint8Array };
+  roles: { run: string; bytes: Uint8Array; sha256: string };
 }
 
 const tables = [
-  `entry (position integer primary key, run text not null, round integer not null, plan_sha256 text not null,
-    event text not null, release_sha256 text not null, previous_hash text not null, hash text not null, unique (run, round))`,
+  `entry (position integer primary key, format integer not null, run text not null, round integer not null,
+    time_ms integer not null, plan_sha256 text not null, event text not null, release_sha256 text not null,
+    noise_state_sha256 text, users_sha256 text, previous_hash text not null, hash text not null, unique (run, round))`,
   'release (run text not null, round integer not null, bytes blob not null, primary key (run, round))',
-  'roles (run text primary key, bytes blob not null)',
+  'receipt (run text not null, round integer not null, receipt text not null, primary key (run, round))',
+  'noise_state (run text primary key, bytes blob not null)',
+  'users (sha256 text primary key, bytes blob not null)',
+  'roles (run text primary key, bytes blob not null, sha256 text not null)',
 ];
 
+/** An open ledger file. */
+export interface LedgerFile {
+  readonly db: Kysely<Tables>;
+  readonly close: () => Promise<void>;
+}
+
 /**
- * Open a ledger file, every commit synchronised to the disk, make missing tables, and hand it to `use`, which keeps it.
+ * Open a ledger file for its one client: locked against every other, every commit synchronised to the disk, missing tables
+ * made. `use` keeps the file, and closes it.
  *
- * @throws DIRECTORY_UNWRITABLE when it cannot be opened; LEDGER_CORRUPT when it is no ledger or damaged; what `use` throws,
- * after closing the file.
+ * @throws DIRECTORY_UNWRITABLE when it cannot be opened; LEDGER_CORRUPT when it is no ledger, damaged, or another client
+ * has it; what `use` throws, after closing the file.
  */
-export async function openDatabase<T>(path: string, use: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
-  const database = openFile(path);
+export async function openDatabase<T>(path: string, use: (file: LedgerFile) => Promise<T>): Promise<T> {
+  makeFolder(path);
+  const lock = locked(path);
+  const unlock = (): void => {
+    lock.close();
+  };
   try {
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
-    const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
-    for (const table of tables) await sql.raw(`create table if not exists ${table}`).execute(db);
-    return await use(db);
+    return await withDatabase(path, unlock, async (file, database) => {
+      database.pragma('journal_mode = WAL');
+      database.pragma('synchronous = FULL');
+      for (const table of tables) await sql.raw(`create table if not exists ${table}`).execute(file.db);
+      return use(file);
+    });
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/**
+ * Open a ledger file to look at it, beside its client if there is one, and close it again. Nothing is written.
+ *
+ * @throws FILE_NOT_FOUND, DIRECTORY_UNWRITABLE, LEDGER_CORRUPT, what `use` throws.
+ */
+export async function inspectDatabase<T>(path: string, use: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+  if (!existsSync(path))
+    throw new ParleyError(
+      'FILE_NOT_FOUND',
+      `there is no ledger ${path}: the client makes it when it first starts`,
+    );
+  return withDatabase(
+    path,
+    () => undefined,
+    async ({ db, close }, database) => {
+      database.exec('pragma query_only = on');
+      const result = await use(db);
+      await close();
+      return result;
+    },
+  );
+}
+
+async function withDatabase<T>(
+  path: string,
+  unlock: () => void,
+  use: (file: LedgerFile, database: Database.Database) => Promise<T>,
+): Promise<T> {
+  const database = openFile(path);
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
+  const close = async (): Promise<void> => {
+    // So that a ledger at rest is one whole file.
+    if (database.open) database.exec('pragma wal_checkpoint(truncate)');
+    await db.destroy();
+    unlock();
+  };
+  try {
+    assertSound(database);
+    return await use({ db, close }, database);
   } catch (error) {
     database.close();
-    throw isDamage(error) ? corrupt(`${path} is damaged (${error.message})`) : error;
+    throw refusalOf(error, path);
+  }
+}
+
+/** Also finds indices that miss rows: those would hide what was released. */
+function assertSound(database: Database.Database): void {
+  // As hexadecimal digits: a damaged text that is not UTF-8 would end the process.
+  const foreign = column(database, 'select hex(sql) from sqlite_schema where sql is not null')
+    .map((digits) => Buffer.from(String(digits), 'hex').toString('latin1'))
+    .find((sql) => !tables.some((table) => sql === `CREATE TABLE ${table}`));
+  if (foreign !== undefined) throw new Error('it has other tables than this version of Parley makes');
+  const [verdict] = column(database, 'pragma integrity_check(1)');
+  if (verdict !== 'ok') throw new Error(String(verdict));
+}
+
+function column(database: Database.Database, query: string): unknown[] {
+  return database
+    .prepare(query)
+    .raw()
+    .all()
+    .map((row: unknown) => (Array.isArray(row) ? (row[0] as unknown) : row));
+}
+
+function refusalOf(error: unknown, path: string): unknown {
+  if (error instanceof ParleyError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^SQLITE_(BUSY|LOCKED|READONLY|CANTOPEN|FULL|IOERR|PERM|NOMEM)/.test(code)
+    ? unusable(path, reason, error)
+    : corrupt(`${path} is damaged (${reason})`, error);
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+  } catch (cause) {
+    throw unusable(path, cause instanceof Error ? cause.message : String(cause), cause);
   }
 }
 
 function openFile(path: string): Database.Database {
   try {
-    mkdirSync(dirname(path), { recursive: true });
     return new Database(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw unusable(path, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+/**
+ * Keep every other process, and every other ledger in this one, off the ledger. The lock is that of an open transaction on
+ * a file of its own, so the system takes it back when the process ends, however it ends; the ledger itself stays readable.
+ */
+function locked(path: string): Database.Database {
+  const database = openFile(`${path}.lock`);
+  try {
+    database.exec('pragma journal_mode = memory');
+    database.exec('begin exclusive');
+    return database;
+  } catch (cause) {
+    database.close();
     throw new ParleyError(
-      'DIRECTORY_UNWRITABLE',
-      `the ledger ${path} cannot be opened (${reason}): a site without a ledger releases nothing; correct the path or its permissions`,
+      'LEDGER_CORRUPT',
+      `the ledger ${path} is in use (its file .lock cannot be locked): run one client on a ledger`,
       { cause },
     );
   }
 }
 
-function isDamage(error: unknown): error is Error {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    ['SQLITE_NOTADB', 'SQLITE_CORRUPT'].includes(String(error.code))
-  );
-}
-
-/** What a site says of a ledger that it cannot rely on. */
-export function corrupt(what: string): ParleyError {
+function unusable(path: string, reason: string, cause: unknown): ParleyError {
   return new ParleyError(
-    'LEDGER_CORRUPT',
-    `${what}. Nothing is trained until the ledger is restored from a backup that holds every release`,
+    'DIRECTORY_UNWRITABLE',
+    `the ledger ${path} cannot be opened (${reason}): a site without a ledger releases nothing; correct the path or its permissions`,
+    { cause },
   );
 }

@@ -1,12 +1,14 @@
+import { existsSync } from 'node:fs';
 import type { Kysely } from 'kysely';
-import { lengthPrefixed, sha256 } from '../shared/crypto/encoding.ts';
-import { ParleyError } from '../shared/errors.ts';
-import { appendEvent } from '../shared/privacy/accounting/entries.ts';
-import { type LedgerEntry, MechanismEvent } from '../shared/privacy/accounting/event.ts';
-import { rdpEpsilon } from '../shared/privacy/accounting/rdp-accountant.ts';
-import { parsedJson } from '../shared/protocol/json.ts';
-import { type Delta, type Epsilon, type RoundIndex, type RunId, Sha256 } from '../shared/units.ts';
-import { corrupt, openDatabase, type Tables } from './ledger-database.ts';
+import { sha256 } from '../shared/crypto/encoding.ts';
+import type { LedgerEntry, MechanismEvent } from '../shared/privacy/accounting/event.ts';
+import type { LedgerPosition } from '../shared/protocol/ledger-position.ts';
+import type { RoundIndex, RunId, Sha256 } from '../shared/units.ts';
+import { type Chain, checkedChain, extended, headOf, holds, type LedgerRecord } from './ledger-chain.ts';
+import { inspectDatabase, type LedgerFile, openDatabase, type Tables } from './ledger-database.ts';
+import { assertReachesMark, readMark, writeMark } from './ledger-mark.ts';
+import * as store from './ledger-store.ts';
+import { type EligibleUsers, type PackedUsers, packUsers, type UserWeights } from './ledger-users.ts';
 
 /** A release as the ledger keeps it. */
 export interface StoredRelease {
@@ -22,182 +24,214 @@ export interface NewRelease {
   readonly planSha256: Sha256;
   readonly event: MechanismEvent;
   readonly bytes: Uint8Array;
+  /** State of noise that is correlated over rounds; only the newest of a run is kept. */
+  readonly noiseState?: Uint8Array;
+  /** Who could have been in the release; everybody at weight 1 when left out. */
+  readonly users?: EligibleUsers;
 }
 
-/** The site's own privacy ledger: mechanism events of everything that ever left, on the site's own disk. */
-export interface SiteLedger {
-  /** All events so far, over all runs, as a run-length list. */
+/** What a ledger says of the past. */
+export interface LedgerView {
+  /** All releases so far, over all runs, in order. */
+  records(): readonly LedgerRecord[];
+  /** Their events as a run-length list. */
   entries(): readonly LedgerEntry[];
   /** Hash of the newest entry; of nothing when there is none. */
   head(): Sha256;
-  /** The release of a round, if the ledger holds one. */
+  /** The same with the number of entries, as every signed message echoes it. */
+  position(): LedgerPosition;
+  /** Whether this chain had exactly that head when it had that many entries. */
+  holds(position: LedgerPosition): boolean;
+  /** The users that a record names by hash. Throws LEDGER_CORRUPT when their list is gone or changed. */
+  users(usersSha256: Sha256): Promise<UserWeights>;
+  /** Milliseconds since 1970 by the site's clock, never before the newest entry. */
+  now(): number;
+}
+
+/**
+ * The site's own privacy ledger: mechanism events of everything that ever left, on the site's own disk. A round is reserved
+ * (in memory), computed, committed (entry and bytes in one transaction, then the mark), sent, and settled by a receipt.
+ */
+export interface SiteLedger extends LedgerView {
+  /** Count a run's round as spent while it is computed, in memory, until the run commits or reserves another one. */
+  reserve(run: RunId, event: MechanismEvent): void;
+  /** What other runs have reserved. */
+  reservedBesides(run: RunId): readonly { readonly run: RunId; readonly event: MechanismEvent }[];
+  /**
+   * The release of a round, if the ledger holds one. Throws RELEASE_FORFEITED when its bytes are lost, STALE_ROUND when they
+   * were dropped because the round is settled.
+   */
   release(run: RunId, round: RoundIndex): Promise<StoredRelease | undefined>;
   /** Entry and bytes in one durable transaction. Only after it returns may a byte be sent. */
   commit(release: NewRelease): Promise<StoredRelease>;
+  /** Keep the coordinator's signed receipt of a release. Nothing happens when the ledger has no such release. */
+  receive(run: RunId, round: RoundIndex, receipt: string): Promise<void>;
+  /** The receipt of a release, if there is one. */
+  receipt(run: RunId, round: RoundIndex): Promise<string | undefined>;
+  /** The noise state of the run's newest release that brought one. Throws RELEASE_FORFEITED when it is lost. */
+  noiseState(run: RunId): Promise<Uint8Array | undefined>;
   /** The audit roles of a run; `flip` is called, and its result kept, when there are none yet. */
   roles(run: RunId, flip: () => Int32Array): Promise<Int32Array>;
   close(): Promise<void>;
 }
 
-const genesis = sha256('parley/1 ledger');
+/** How a ledger is kept. */
+export interface LedgerOptions {
+  /** Milliseconds since 1970; the system's clock when left out. It may jump and run backwards: entries never do. */
+  readonly clock?: () => number;
+  /** `unsettled`: a new release of a run drops the bytes of its earlier ones that have a receipt. `all` when left out. */
+  readonly keepReleases?: 'all' | 'unsettled';
+}
 
 /**
- * Open a site's ledger and check its chain.
+ * Open a site's ledger and check it.
  *
  * @throws DIRECTORY_UNWRITABLE when it cannot be opened; LEDGER_CORRUPT when an entry does not follow from the one before
- * it, when a release has lost its entry or when the file is damaged: the site refuses to run until an administrator has
- * restored the ledger.
+ * it, when a release has lost its entry, when the file is damaged or another client has it; LEDGER_ROLLBACK when it is
+ * older than what this site has sent: the site refuses to run until an administrator has restored the ledger.
  */
-export async function openLedger(path: string): Promise<SiteLedger> {
-  return openDatabase(path, async (db) => {
-    const chain = await checkedChain(db, path);
-    await assertNoneOrphaned(db, path);
-    return ledgerOn(db, chain);
+export async function openLedger(path: string, options: LedgerOptions = {}): Promise<SiteLedger> {
+  // A missing file is made, so a lost one has to be noticed before.
+  if (!existsSync(path)) assertReachesMark(emptyChain, readMark(path), path);
+  return openDatabase(path, async (file) => {
+    const chain = await soundChain(file.db, path);
+    return ledgerOn(file, { path, chain, ...options });
   });
 }
 
-function ledgerOn(db: Kysely<Tables>, opened: Chain): SiteLedger {
-  let chain = opened;
-  return {
-    entries: () => chain.entries,
-    head: () => chain.head,
-    release: (run, round) => storedRelease(db, run, round),
-    commit: async (release) => {
-      const { hash, stored } = await insertRelease(db, chain.head, release);
-      chain = { entries: appendEvent(chain.entries, release.event), head: hash };
-      return stored;
-    },
-    roles: async (run, flip) => (await storedRoles(db, run)) ?? keptRoles(db, run, flip()),
-    close: () => db.destroy(),
-  };
+/**
+ * Look at a ledger, also while its client runs, without writing to it.
+ *
+ * @throws FILE_NOT_FOUND, DIRECTORY_UNWRITABLE, LEDGER_CORRUPT, LEDGER_ROLLBACK, what `look` throws.
+ */
+export async function inspectLedger<T>(
+  path: string,
+  look: (view: LedgerView, db: Kysely<Tables>) => Promise<T>,
+  clock: () => number = wallClock,
+): Promise<T> {
+  return inspectDatabase(path, async (db) => {
+    const chain = await soundChain(db, path);
+    return look(
+      viewOf(() => chain, db, clock),
+      db,
+    );
+  });
 }
 
-/** Epsilon that the ledger covers at `delta`, with `event` on top when there is one. */
-export function ledgerEpsilon(ledger: SiteLedger, delta: Delta, event?: MechanismEvent): Epsilon {
-  return rdpEpsilon(event ? appendEvent(ledger.entries(), event) : ledger.entries(), delta);
-}
+const emptyChain: Chain = checkedChain([], '');
 
-interface Chain {
-  readonly entries: readonly LedgerEntry[];
-  readonly head: Sha256;
-}
-
-async function checkedChain(db: Kysely<Tables>, path: string): Promise<Chain> {
-  const rows = await db.selectFrom('entry').selectAll().orderBy('position').execute();
-  let chain: Chain = { entries: [], head: genesis };
-  for (const [position, row] of rows.entries()) {
-    const event = MechanismEvent.safeParse(parsedJson(row.event));
-    const intact =
-      row.position === position && row.previous_hash === chain.head && row.hash === entryHash(row);
-    if (!intact || !event.success)
-      throw corrupt(`${path}: entry ${position} does not follow from the one before it`);
-    chain = { entries: appendEvent(chain.entries, event.data), head: Sha256.parse(row.hash) };
-  }
+/** The mark is read first: a client that runs meanwhile only ever moves both forward. */
+async function soundChain(db: Kysely<Tables>, path: string): Promise<Chain> {
+  const mark = readMark(path);
+  const chain = checkedChain(await store.entryRows(db), path);
+  await store.assertNoneOrphaned(db, path);
+  assertReachesMark(chain, mark, path);
   return chain;
 }
 
-/** A chain that lost its newest entries is still a chain, but their bytes stay behind. */
-async function assertNoneOrphaned(db: Kysely<Tables>, path: string): Promise<void> {
-  const orphan = await db
-    .selectFrom('release')
-    .leftJoin('entry', (join) =>
-      join.onRef('entry.run', '=', 'release.run').onRef('entry.round', '=', 'release.round'),
-    )
-    .select(['release.run', 'release.round'])
-    .where('entry.hash', 'is', null)
-    .executeTakeFirst();
-  if (orphan)
-    throw corrupt(`${path}: run ${orphan.run}, round ${orphan.round} was released but has no entry any more`);
+function wallClock(): number {
+  return new Date().getTime();
 }
 
-function entryHash(row: Omit<Tables['entry'], 'hash' | 'position'>): Sha256 {
-  const fields = [
-    row.previous_hash,
-    row.run,
-    String(row.round),
-    row.plan_sha256,
-    row.event,
-    row.release_sha256,
-  ];
-  return sha256(lengthPrefixed(fields));
+function positionOf(chain: Chain): LedgerPosition {
+  return { length: chain.records.length, head: headOf(chain) };
 }
 
-async function insertRelease(
-  db: Kysely<Tables>,
-  head: Sha256,
-  { run, round, planSha256, event, bytes }: NewRelease,
-): Promise<{ hash: Sha256; stored: StoredRelease }> {
-  const releaseSha256 = sha256(bytes);
-  const row = {
-    run,
-    round,
-    plan_sha256: planSha256,
-    event: JSON.stringify(event),
-    release_sha256: releaseSha256,
-    previous_hash: head,
+function viewOf(chain: () => Chain, db: Kysely<Tables>, clock: () => number): LedgerView {
+  return {
+    records: () => chain().records,
+    entries: () => chain().entries,
+    head: () => headOf(chain()),
+    position: () => positionOf(chain()),
+    holds: (position) => holds(chain(), position),
+    users: (hash) => store.usersOf(db, hash),
+    now: () => Math.max(Math.floor(clock()), chain().records.at(-1)?.timeMs ?? 0),
   };
-  const hash = entryHash(row);
-  await db.transaction().execute(async (transaction) => {
-    const newest = await transaction
-      .selectFrom('entry')
-      .select(['position', 'hash'])
-      .orderBy('position', 'desc')
-      .executeTakeFirst();
-    if ((newest?.hash ?? genesis) !== head) throw anotherWriter();
-    await transaction
-      .insertInto('entry')
-      .values({ ...row, position: (newest?.position ?? -1) + 1, hash })
-      .execute();
-    await transaction.insertInto('release').values({ run, round, bytes }).execute();
-  });
-  return { hash, stored: { planSha256, sha256: releaseSha256, bytes } };
 }
 
-function anotherWriter(): ParleyError {
-  return new ParleyError(
-    'LEDGER_CORRUPT',
-    'another process has written to the ledger since this one opened it, so what it holds is not known here: nothing is ' +
-      'sent; run one client on a ledger, and start it again',
-  );
+interface Opened extends LedgerOptions {
+  readonly path: string;
+  readonly chain: Chain;
 }
 
-async function storedRelease(
-  db: Kysely<Tables>,
-  run: RunId,
-  round: RoundIndex,
-): Promise<StoredRelease | undefined> {
-  const entry = await db
-    .selectFrom('entry')
-    .select(['plan_sha256', 'release_sha256'])
-    .where('run', '=', run)
-    .where('round', '=', round)
-    .executeTakeFirst();
-  if (!entry) return undefined;
-  const row = await db
-    .selectFrom('release')
-    .select('bytes')
-    .where('run', '=', run)
-    .where('round', '=', round)
-    .executeTakeFirst();
-  const bytes = row && new Uint8Array(row.bytes);
-  if (!bytes || sha256(bytes) !== entry.release_sha256)
-    throw new ParleyError(
-      'RELEASE_FORFEITED',
-      `run ${run}, round ${round}: the ledger has this release but its bytes are gone or changed; the round is forfeited ` +
-        'and noise is not drawn a second time',
-    );
-  return { planSha256: Sha256.parse(entry.plan_sha256), sha256: Sha256.parse(entry.release_sha256), bytes };
+function ledgerOn({ db, close }: LedgerFile, opened: Opened): SiteLedger {
+  const { path, clock = wallClock, keepReleases = 'all' } = opened;
+  let { chain } = opened;
+  const mark = markKeeper(path);
+  mark(chain);
+  const view = viewOf(() => chain, db, clock);
+  const reservations = new Map<RunId, MechanismEvent>();
+  const pack = rememberedPack();
+  const find = (run: RunId, round: RoundIndex): LedgerRecord | undefined =>
+    chain.records.find((record) => record.run === run && record.round === round);
+  return {
+    ...view,
+    reserve: (run, event) => void reservations.set(run, event),
+    reservedBesides: (run) =>
+      [...reservations].filter(([other]) => other !== run).map(([other, event]) => ({ run: other, event })),
+    release: async (run, round) => {
+      const record = find(run, round);
+      if (!record) return undefined;
+      mark(chain);
+      return storedRelease(record, await store.releaseBytes(db, record));
+    },
+    commit: async (release) => {
+      const { bytes, noiseState } = release;
+      const users = release.users && pack(release.users);
+      const record = recordOf(release, users?.sha256, view.now());
+      const next = extended(chain, record);
+      const dropReceived = keepReleases === 'unsettled';
+      await store.storeRelease(db, next.row, { bytes, noiseState, users, dropReceived });
+      chain = next.chain;
+      reservations.delete(release.run);
+      mark(chain);
+      return storedRelease(record, bytes);
+    },
+    receive: async (run, round, receipt) => {
+      if (find(run, round)) await store.storeReceipt(db, { run, round, receipt });
+    },
+    receipt: (run, round) => store.receiptOf(db, run, round),
+    noiseState: async (run) => {
+      const hash = chain.records.findLast(
+        (record) => record.run === run && record.noiseStateSha256,
+      )?.noiseStateSha256;
+      return hash && store.noiseStateOf(db, run, hash);
+    },
+    roles: async (run, flip) => (await store.rolesOf(db, run)) ?? store.keptRoles(db, run, flip()),
+    close,
+  };
 }
 
-async function storedRoles(db: Kysely<Tables>, run: RunId): Promise<Int32Array | undefined> {
-  const row = await db.selectFrom('roles').select('bytes').where('run', '=', run).executeTakeFirst();
-  return row && new Int32Array(new Uint8Array(row.bytes).buffer);
+function recordOf(release: NewRelease, usersSha256: Sha256 | undefined, timeMs: number): LedgerRecord {
+  const { run, round, planSha256, event, bytes, noiseState } = release;
+  return {
+    ...{ run, round, timeMs, planSha256, event, usersSha256 },
+    releaseSha256: sha256(bytes),
+    noiseStateSha256: noiseState && sha256(noiseState),
+  };
 }
 
-async function keptRoles(db: Kysely<Tables>, run: RunId, flipped: Int32Array): Promise<Int32Array> {
-  await db
-    .insertInto('roles')
-    .values({ run, bytes: Buffer.from(flipped.buffer, flipped.byteOffset, flipped.byteLength) })
-    .execute();
-  return flipped;
+function storedRelease({ planSha256, releaseSha256 }: LedgerRecord, bytes: Uint8Array): StoredRelease {
+  return { planSha256, sha256: releaseSha256, bytes };
+}
+
+/** Writes the mark when the chain has grown since it was last written. */
+function markKeeper(path: string): (chain: Chain) => void {
+  let marked = readMark(path);
+  return (chain) => {
+    if (marked?.length === chain.records.length) return;
+    marked = undefined;
+    writeMark(path, positionOf(chain));
+    marked = positionOf(chain);
+  };
+}
+
+/** Packs each list of users once, for as long as somebody holds it. */
+function rememberedPack(): (users: EligibleUsers) => PackedUsers {
+  const known = new WeakMap<EligibleUsers, PackedUsers>();
+  return (users) => {
+    const packed = known.get(users) ?? packUsers(users);
+    known.set(users, packed);
+    return packed;
+  };
 }

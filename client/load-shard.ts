@@ -2,27 +2,30 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { type EncodedTable, encodeTable } from '../shared/data/encode.ts';
-import { hashedSite, selectUsers } from '../shared/data/partition.ts';
+import { hashedSite, selectUsers, spreadSite } from '../shared/data/partition.ts';
 import { columnsOf, type DataSchema, parseDataSchema } from '../shared/data/schema.ts';
 import type { Shard } from '../shared/data/shard.ts';
+import type { Table } from '../shared/data/table.ts';
 import { assertNever, ParleyError } from '../shared/errors.ts';
 import { readTable } from './read-table.ts';
 
+const place = { sites: z.number().int().positive(), index: z.number().int().nonnegative() };
+const isInPlace = ({ sites, index }: { sites: number; index: number }): boolean => index < sites;
+const misplaced = '`index` counts from 0 and must lie under `sites`';
+
 /**
- * Which users of a file belong to this site, where several simulated sites share one file; without a rule, all do.
- * `hash` divides by user id; `column` takes the users whose first record holds `value` in the schema's site column.
+ * What of a file belongs to this site, where several simulated sites share one file; without a rule, all does. `hash`
+ * divides users by their id; `column` takes the users whose first record holds `value` in the schema's site column; `spread`
+ * divides records by the number of their row, so that one person's records lie at several sites.
  */
 export const SiteRule = z.discriminatedUnion('type', [
-  z
-    .strictObject({
-      type: z.literal('hash'),
-      sites: z.number().int().positive(),
-      index: z.number().int().nonnegative(),
-    })
-    .refine(({ sites, index }) => index < sites, '`index` counts from 0 and must lie under `sites`'),
+  z.strictObject({ type: z.literal('hash'), ...place }).refine(isInPlace, misplaced),
   z.strictObject({ type: z.literal('column'), value: z.string() }),
+  z.strictObject({ type: z.literal('spread'), ...place }).refine(isInPlace, misplaced),
 ]);
 export type SiteRule = z.infer<typeof SiteRule>;
+
+type UserRule = Exclude<SiteRule, { type: 'spread' }>;
 
 /** What to load: the table, its schema, and the rule that says which users are this site's. */
 export interface LoadShardOptions {
@@ -36,7 +39,9 @@ export interface LoadShardOptions {
  * this site no user, DATA_SCHEMA_INVALID where it needs a site column that the schema does not declare.
  */
 export async function loadShard({ file, schema, site }: LoadShardOptions): Promise<Shard> {
-  const encoded = encodeTable(schema, await readTable(file, columnsOf(schema)));
+  const table = await readTable(file, columnsOf(schema));
+  if (site?.type === 'spread') return spreadShard(table, schema, site);
+  const encoded = encodeTable(schema, table);
   if (site === undefined) return encoded.shard;
   const isOurs = membership(site, schema, encoded);
   const users = Int32Array.from(encoded.shard.userIds.keys()).filter(isOurs);
@@ -46,6 +51,21 @@ export async function loadShard({ file, schema, site }: LoadShardOptions): Promi
       `${file} has no user for the site rule ${JSON.stringify(site)}: ${hint(site, encoded)}; correct the rule`,
     );
   return selectUsers(encoded.shard, users);
+}
+
+/** The share of a table whose records are spread over sites. */
+function spreadShard(
+  table: Table,
+  schema: DataSchema,
+  { sites, index }: Extract<SiteRule, { type: 'spread' }>,
+): Shard {
+  if (schema.user === 'row')
+    throw new ParleyError(
+      'DATA_SCHEMA_INVALID',
+      'the site rule spreads the records of a user over sites, but by the schema every row is a user of its own; name the ' +
+        'column that identifies the user',
+    );
+  return encodeTable(schema, table, (row) => spreadSite(row, sites) === index).shard;
 }
 
 /** Read and validate a YAML schema file. Throws FILE_NOT_FOUND and DATA_SCHEMA_INVALID. */
@@ -74,7 +94,7 @@ function parseYaml(text: string, file: string): unknown {
   }
 }
 
-function membership(site: SiteRule, schema: DataSchema, encoded: EncodedTable): (user: number) => boolean {
+function membership(site: UserRule, schema: DataSchema, encoded: EncodedTable): (user: number) => boolean {
   switch (site.type) {
     case 'hash':
       return (user) => hashedSite(encoded.shard.userIds[user] ?? '', site.sites) === site.index;
@@ -90,7 +110,7 @@ function membership(site: SiteRule, schema: DataSchema, encoded: EncodedTable): 
   }
 }
 
-function hint(site: SiteRule, { siteKeys }: EncodedTable): string {
+function hint(site: UserRule, { siteKeys }: EncodedTable): string {
   if (site.type === 'hash') return `expected at least ${site.sites} users or so in the file`;
   const keys = [...new Set(siteKeys)].slice(0, 12).map((key) => `"${key}"`);
   return `expected one of the site column's values, such as ${keys.join(', ')}`;

@@ -1,20 +1,20 @@
 import { setTimeout as waitMs } from 'node:timers/promises';
-import type { Identity } from '../shared/crypto/identity.ts';
+import type { Identity, PublicKey } from '../shared/crypto/identity.ts';
 import { selectUsers } from '../shared/data/partition.ts';
 import type { Shard } from '../shared/data/shard.ts';
 import { type ErrorCode, ParleyError } from '../shared/errors.ts';
 import { recordSignals } from '../shared/model/evaluate.ts';
-import type { Decline, Stage } from '../shared/protocol/messages.ts';
+import type { Decline, Reply, Stage } from '../shared/protocol/messages.ts';
 import { encodedSignals } from '../shared/protocol/payloads.ts';
 import type { EnrolTask, Plan, ScoreTask } from '../shared/protocol/plan.ts';
 import { encodedRoster } from '../shared/protocol/roster.ts';
 import { sealed } from '../shared/protocol/signed.ts';
-import { RoundIndex, type RunId } from '../shared/units.ts';
+import { RoundIndex, type RunId, type SiteId } from '../shared/units.ts';
 import {
   type AuditRoles,
   type AuditUsers,
-  flipRoles,
   packRoles,
+  rolesFor,
   rosterOf,
   unpackRoles,
 } from './audit-roles.ts';
@@ -26,6 +26,8 @@ import { upload } from './transfer.ts';
 
 /** What carrying out orders takes. */
 export interface Desk {
+  readonly name: SiteId;
+  readonly coordinatorKey: PublicKey;
   readonly site: SiteBeforeCoins;
   readonly identity: Identity;
   readonly audit: AuditUsers;
@@ -60,8 +62,13 @@ export async function enrol(task: EnrolTask, desk: Desk): Promise<void> {
 /**
  * Take part in a round: fetch the model, prepare the release, wait for the plan's tick, send. A plan that this site does
  * not go along with is declined with the reason; a release is the same bytes however often the plan arrives.
+ *
+ * @throws LEDGER_ROLLBACK when the coordinator has seen a newer ledger; what fetching, training and sending throw beyond the
+ * reasons to decline.
  */
 export async function takePart(plan: Plan, arrivedMs: number, desk: Desk): Promise<void> {
+  const { site, identity, session } = desk;
+  site.mark?.('planned');
   try {
     const parameters = await desk.models.parameters(plan.model);
     const trainer = await desk.models.trainer(plan.model.spec);
@@ -78,13 +85,17 @@ export async function takePart(plan: Plan, arrivedMs: number, desk: Desk): Promi
       stage: 'update',
       code: error.code,
       detail: error.message,
+      ledger: site.ledger.position(),
     };
-    const reply = await desk.session.request({
-      type: 'decline',
-      signed: sealed(desk.identity, 'decline', decline),
-    });
-    if (reply.type === 'refused') desk.note(`the coordinator did not take the refusal: ${reply.detail}`);
+    const signed = sealed(identity, 'decline', decline);
+    noteRefused(await session.request({ type: 'decline', signed }), desk);
   }
+}
+
+function noteRefused(reply: Reply, { note }: Desk): void {
+  if (reply.type !== 'refused') return;
+  if (reply.code === 'LEDGER_ROLLBACK') throw new ParleyError(reply.code, reply.detail);
+  note(`the coordinator did not take the refusal: ${reply.detail}`);
 }
 
 /** Score the audit users under a model: signals of records whose users are outside the promise. */
@@ -113,6 +124,8 @@ const reasonsToDecline: ReadonlySet<ErrorCode> = new Set([
   'BUDGET_EXCEEDED',
   'EQUIVOCATION',
   'RELEASE_FORFEITED',
+  'STALE_ROUND',
+  'EVENT_UNSUPPORTED',
   'MODEL_INVALID',
   'MODEL_HASH_MISMATCH',
   'WRONG_SHAPE',
@@ -120,7 +133,7 @@ const reasonsToDecline: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 async function rolesOf(run: RunId, { site, audit }: Desk): Promise<AuditRoles> {
-  const flip = (): Int32Array => packRoles(flipRoles(site.shard, audit, site.rng.fork('audit roles')));
+  const flip = (): Int32Array => packRoles(rolesFor(run, site, audit));
   return unpackRoles(await site.ledger.roles(run, flip));
 }
 
@@ -140,6 +153,14 @@ interface Payload {
   readonly bytes: Uint8Array;
 }
 
-async function send({ bytes, ...about }: Payload, { identity, site, session }: Desk): Promise<void> {
-  await upload(session, { identity, about: { ...about, ledgerHead: site.ledger.head() }, bytes });
+async function send({ bytes, ...about }: Payload, desk: Desk): Promise<void> {
+  const { ledger, mark } = desk.site;
+  const offer = { about: { ...about, ledger: ledger.position() }, site: desk.name, bytes };
+  if (about.stage !== 'update') {
+    await upload(desk.session, { ...desk, ...offer });
+    return;
+  }
+  const receipt = await upload(desk.session, { ...desk, ...offer, mark });
+  await ledger.receive(about.run, about.round, JSON.stringify(receipt));
+  mark?.('received');
 }

@@ -1,15 +1,25 @@
 import { sha256 } from '../shared/crypto/encoding.ts';
 import { ParleyError } from '../shared/errors.ts';
+import { layoutOf } from '../shared/model/layout.ts';
 import type { LocalTrainer } from '../shared/model/local-trainer.ts';
-import { type MechanismEvent, sampledGaussian } from '../shared/privacy/accounting/event.ts';
-import { drawNoise, type NoiseVector, release, releaseWithoutNoise } from '../shared/privacy/noise.ts';
-import type { NoisedUpdate, SummedUpdate } from '../shared/privacy/update.ts';
+import { type DrawnUsers, withBits } from '../shared/privacy/adaptive-clipping.ts';
+import { type NoiseVector, release, releaseWithoutNoise } from '../shared/privacy/noise.ts';
+import { assertNoiseDrawn } from '../shared/privacy/noise-check.ts';
+import type { NoisedUpdate } from '../shared/privacy/update.ts';
 import { encodedUpdate } from '../shared/protocol/payloads.ts';
-import { type Plan, type Protection, planGridStep } from '../shared/protocol/plan.ts';
-import { poissonSample } from '../shared/random/sample.ts';
-import { ledgerEpsilon, type StoredRelease } from './ledger.ts';
+import {
+  adaptiveRelease,
+  noiseFactor,
+  type Plan,
+  type Protection,
+  releaseShape,
+  releaseTensors,
+} from '../shared/protocol/plan.ts';
+import { assertWithinBudget } from './budget.ts';
+import type { StoredRelease } from './ledger.ts';
 import { checkPlan } from './policy.ts';
-import type { Site } from './site.ts';
+import { roundSource } from './round-noise.ts';
+import { eligibleUsers, type Site } from './site.ts';
 
 /**
  * The client's part of a round (DESIGN section 2, steps 2 to 5): check the plan against policy and ledger, draw the noise,
@@ -32,28 +42,35 @@ export async function participate(
   if (earlier) return sameRelease(earlier, planSha256, plan);
   checkPlan(plan, site.policy);
   checkTick(plan, site);
-  checkBudget(plan, site);
-  const rng = site.rng.fork(`run ${plan.run} round ${plan.round}`);
+  const { event, draw } = await roundSource(plan, parameters.length, site);
+  assertWithinBudget({ plan, event, ...site });
+  site.ledger.reserve(plan.run, event);
+  site.mark?.('within-budget');
   // Before the data are touched, so that the time it takes cannot depend on them.
-  const noise = noiseFor(plan.protection, parameters.length, rng.fork('noise'));
-  const drawn = poissonSample(rng.fork('draw'), site.trainable.length, plan.protection.samplingRate);
-  const { sum } = await trainer.clippedSum({
+  const { noise, users, noiseState } = draw();
+  if (noise) assertNoiseDrawn(noise, tensorsOf(plan), noiseFactor(plan.protection, plan.round));
+  site.mark?.('noise-drawn');
+  const trained = await trainer.clippedSum({
     parameters,
     shard: site.shard,
-    users: drawn.map((index) => site.trainable[index] ?? 0),
+    users,
     plan: plan.local,
     round: plan.round,
     clipNorm: plan.protection.type === 'none' ? 'unbounded' : plan.protection.clipNorm,
-    rng: rng.fork('training'),
+    weights: site.weights,
+    rng: site.rng.fork(`run ${plan.run} round ${plan.round}`).fork('training'),
   });
-  const { update, event } = noised(sum, noise, plan.protection);
-  return site.ledger.commit({
-    run: plan.run,
-    round: plan.round,
-    planSha256,
-    event,
-    bytes: encodedUpdate(update),
+  site.mark?.('trained');
+  const { weights, canaries } = site;
+  const update = released({ ...trained, users, weights, canaries }, noise, plan.protection);
+  site.mark?.('committing');
+  const stored = await site.ledger.commit({
+    ...{ run: plan.run, round: plan.round, planSha256, event, bytes: encodedUpdate(update) },
+    ...(noiseState && { noiseState }),
+    users: eligibleUsers(site),
   });
+  site.mark?.('committed');
+  return stored;
 }
 
 function sameRelease(earlier: StoredRelease, planSha256: string, plan: Plan): StoredRelease {
@@ -73,30 +90,19 @@ function checkTick({ round, answerAfterMs }: Plan, { rng }: Site): void {
     );
 }
 
-/** Law 7: the site refuses on its own, before training, what its budget does not cover. */
-function checkBudget({ protection, round }: Plan, { ledger, policy }: Site): void {
-  if (protection.type === 'none') return;
-  const spent = ledgerEpsilon(ledger, policy.delta);
-  const event = sampledGaussian(protection.noiseMultiplier, protection.samplingRate);
-  const after = ledgerEpsilon(ledger, policy.delta, event);
-  if (after <= policy.maxEpsilon) return;
-  throw new ParleyError(
-    'BUDGET_EXCEEDED',
-    `round ${round} would bring this site to epsilon ${after.toFixed(3)} at delta ${policy.delta}; its policy allows ` +
-      `${policy.maxEpsilon} and ${spent.toFixed(3)} is spent. Ask for more noise or fewer rounds, or let the site raise maxEpsilon`,
+/** Sizes of the parts of a release, for the check of its noise. */
+function tensorsOf({ model, protection }: Plan): readonly number[] {
+  return releaseTensors(
+    protection,
+    layoutOf(model.spec).map(({ size }) => size),
   );
 }
 
-function noiseFor(protection: Protection, numParams: number, rng: Site['rng']): NoiseVector | undefined {
-  return protection.type === 'none' ? undefined : drawNoise(rng, numParams, protection);
-}
-
-function noised(
-  sum: SummedUpdate,
-  noise: NoiseVector | undefined,
-  protection: Protection,
-): { update: NoisedUpdate; event: MechanismEvent } {
-  if (protection.type === 'none' || !noise)
-    return releaseWithoutNoise(sum, planGridStep(protection, sum.length));
-  return release(sum, noise, protection);
+/** Steps 4 and 5: the sum, with the count of users within C where the plan asks for it, on the grid with the noise. */
+function released(drawn: DrawnUsers, noise: NoiseVector | undefined, protection: Protection): NoisedUpdate {
+  const { clipNorm, gridStep } = releaseShape(protection, drawn.sum.length);
+  if (protection.type === 'none' || !noise) return releaseWithoutNoise(drawn.sum, gridStep);
+  const adaptive = adaptiveRelease(protection);
+  const { noiseMultiplier } = protection;
+  return release(adaptive ? withBits(drawn, adaptive) : drawn.sum, noise, { noiseMultiplier, clipNorm });
 }

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { assertNever, ParleyError } from '../shared/errors.ts';
 import { Defence } from '../shared/model/defence.ts';
 import { ModelSpec } from '../shared/model/spec.ts';
-import type { Plan } from '../shared/protocol/plan.ts';
+import { matrixSensitivity } from '../shared/privacy/banded-sensitivity.ts';
+import { type Plan, type Protection, participationRate } from '../shared/protocol/plan.ts';
 import { Delta } from '../shared/units.ts';
 
 /**
@@ -12,6 +13,10 @@ import { Delta } from '../shared/units.ts';
 export const SitePolicy = z.strictObject({
   /** Epsilon that all releases of this site together may cost, at `delta`; the ledger counts. */
   maxEpsilon: z.number().positive(),
+  /** Epsilon that the releases of any so many days in a row may cost, at the same `delta`. */
+  perPeriod: z
+    .strictObject({ epsilon: z.number().positive(), days: z.number().positive().max(36_500) })
+    .optional(),
   delta: Delta,
   minNoiseMultiplier: z.number().positive(),
   /** The fewest sites that a plan must ask an answer from. */
@@ -24,6 +29,11 @@ export const SitePolicy = z.strictObject({
     .default(['none', 'relaxloss']),
   /** Plans that promise nothing, for simulations with data that needs no protection. */
   allowUnprotected: z.boolean().default(false),
+  /**
+   * `unsettled`: the bytes of a release are dropped when the coordinator has confirmed it and the run's next round is
+   * released; its entry stays. `all`: they stay too.
+   */
+  keepReleases: z.enum(['all', 'unsettled']).default('unsettled'),
 });
 export type SitePolicy = z.infer<typeof SitePolicy>;
 
@@ -46,19 +56,30 @@ export function checkPlan(plan: Plan, policy: SitePolicy): void {
   if (!policy.allowedDefences.includes(defence))
     refuse('allowedDefences', policy.allowedDefences.join(', ') || 'none at all', defence);
   const { protection } = plan;
-  if (protection.samplingRate > policy.maxSamplingRate)
-    refuse('maxSamplingRate', `${policy.maxSamplingRate}`, `${protection.samplingRate}`);
+  const rate = participationRate(protection);
+  if (rate > policy.maxSamplingRate) refuse('maxSamplingRate', `${policy.maxSamplingRate}`, `${rate}`);
   switch (protection.type) {
     case 'user-dp':
-      if (protection.noiseMultiplier < policy.minNoiseMultiplier)
-        refuse('minNoiseMultiplier', `${policy.minNoiseMultiplier}`, `${protection.noiseMultiplier}`);
+    case 'user-dp-banded': {
+      const noiseMultiplier = chargedNoiseMultiplier(protection);
+      if (noiseMultiplier < policy.minNoiseMultiplier)
+        refuse('minNoiseMultiplier', `${policy.minNoiseMultiplier}`, `${noiseMultiplier}`);
       return;
+    }
     case 'none':
       if (!policy.allowUnprotected) refuse('allowUnprotected', 'false', 'no protection at all');
       return;
     default:
       assertNever(protection);
   }
+}
+
+/** The noise multiplier that a run's releases are charged with: what policies and budgets speak of. */
+export function chargedNoiseMultiplier(protection: Exclude<Protection, { type: 'none' }>): number {
+  const { noiseMultiplier } = protection;
+  return protection.type === 'user-dp-banded'
+    ? noiseMultiplier / matrixSensitivity(protection.matrix)
+    : noiseMultiplier;
 }
 
 function isAllowed(spec: ModelSpec, { allowedModels }: SitePolicy): boolean {

@@ -1,7 +1,9 @@
+import type { Linkage } from '../shared/data/linked-users.ts';
 import type { Shard } from '../shared/data/shard.ts';
 import type { Rng } from '../shared/random/rng.ts';
 import type { AuditRoles } from './audit-roles.ts';
 import type { SiteLedger } from './ledger.ts';
+import type { EligibleUsers } from './ledger-users.ts';
 import type { SitePolicy } from './policy.ts';
 
 /** What a site's part in a round works on. Nothing of it leaves but through the release and the audit users' signals. */
@@ -9,18 +11,68 @@ export interface Site {
   readonly shard: Shard;
   /** Users that may train, ascending: all but held-out and reference audit users. */
   readonly trainable: Int32Array;
+  /** Trainable users without a person behind them, who are left out of what adaptive clipping counts; none when left out. */
+  readonly canaries?: ReadonlySet<number>;
+  /** Each user's share of the clip norm that is this site's, in (0, 1], shape (numUsers,); 1 for all when left out. */
+  readonly weights?: Float64Array | undefined;
+  /** Where sites share users: decides their audit roles. */
+  readonly linkage?: Linkage | undefined;
   readonly policy: SitePolicy;
   readonly ledger: SiteLedger;
   /** Secure, or seeded in scenarios. */
   readonly rng: Rng;
+  /** Hears how far a release has come, before anything else happens: for operators' logs, and for tests that end the process. */
+  readonly mark?: ((point: ReleasePoint) => void) | undefined;
 }
+
+/**
+ * Steps of a release, in order. From `committed` on it is in the ledger for good; before `offered` nothing of it has left.
+ * Asked again after a crash, a release that is in the ledger goes from `planned` to `offered`.
+ */
+export type ReleasePoint =
+  /** The plan has arrived and is being carried out. */
+  | 'planned'
+  /** Policy and budget allow it. */
+  | 'within-budget'
+  | 'noise-drawn'
+  | 'trained'
+  /** All that will be released is in memory, nothing is in the ledger. */
+  | 'committing'
+  /** Entry and bytes are durable. */
+  | 'committed'
+  /** The coordinator has taken the signed offer, and asks for the bytes that it lacks. */
+  | 'offered'
+  /** A chunk has arrived, and others are left. */
+  | 'half-sent'
+  /** The coordinator has confirmed all of it. */
+  | 'sent'
+  /** Its receipt is in the ledger. */
+  | 'received';
 
 /** The same before the audit coins are flipped. */
 export type SiteBeforeCoins = Omit<Site, 'trainable'>;
 
 /** The users of a shard that may train under these audit roles, ascending. */
 export function trainableUsers(shard: Shard, roles: AuditRoles): Int32Array {
-  const excluded = new Set([...roles.users].filter((_, index) => roles.roles[index] !== 0));
+  const apart = [...roles.users].filter((_, index) => roles.roles[index] !== 0);
+  const excluded = new Set([...apart, ...(roles.heldOutElsewhere ?? [])]);
   const all = Int32Array.from({ length: shard.userOffsets.length - 1 }, (_, user) => user);
   return all.filter((user) => !excluded.has(user));
 }
+
+/**
+ * Who could be in a release of this site, for its ledger: all that may train, with their weights. The same object for the
+ * same `trainable`, so that a ledger packs thousands of users once a run and not every round.
+ */
+export function eligibleUsers({ shard, trainable, weights }: Site): EligibleUsers {
+  const known = eligible.get(trainable);
+  if (known) return known;
+  const users = {
+    userIds: Array.from(trainable, (user) => shard.userIds[user] ?? ''),
+    ...(weights && { weights: Float64Array.from(trainable, (user) => weights[user] ?? 1) }),
+  };
+  eligible.set(trainable, users);
+  return users;
+}
+
+const eligible = new WeakMap<Int32Array, EligibleUsers>();

@@ -1,9 +1,17 @@
 import { sha256 } from '../shared/crypto/encoding.ts';
-import type { Identity } from '../shared/crypto/identity.ts';
+import type { Identity, PublicKey } from '../shared/crypto/identity.ts';
 import { ParleyError } from '../shared/errors.ts';
-import { chunkBytes, type Offer, type Reply, type Request } from '../shared/protocol/messages.ts';
-import { sealed } from '../shared/protocol/signed.ts';
-import type { Sha256 } from '../shared/units.ts';
+import {
+  chunkBytes,
+  type Offer,
+  Receipt,
+  type Reply,
+  type Request,
+  type Signed,
+} from '../shared/protocol/messages.ts';
+import { opened, sealed } from '../shared/protocol/signed.ts';
+import type { Sha256, SiteId } from '../shared/units.ts';
+import type { ReleasePoint } from './site.ts';
 
 /** An authenticated way to ask the coordinator, across as many connections as it takes. */
 export interface Requester {
@@ -15,9 +23,13 @@ export interface Requester {
 
 /** What a site uploads, and the statement that it signs about it. */
 export interface Upload {
+  readonly site: SiteId;
+  /** Signs the receipt. */
+  readonly coordinatorKey: PublicKey;
   readonly identity: Identity;
   readonly about: Omit<Offer, 'sha256' | 'sizeBytes'>;
   readonly bytes: Uint8Array;
+  readonly mark?: ((point: ReleasePoint) => void) | undefined;
 }
 
 /** Replies that bring a transfer no further, in a row, before it is given up. */
@@ -25,19 +37,22 @@ const maxStalls = 8;
 
 /**
  * Upload bytes in chunks, each acknowledged before the next; after a lost connection the upload goes on where the
- * coordinator says. Resolves once the coordinator has stored it, and does the same when it had stored it before.
+ * coordinator says. Resolves with its signed receipt once it has stored the upload, and does the same when it had stored it
+ * before.
  *
- * @throws what the coordinator refuses with: STALE_ROUND, EQUIVOCATION, PAYLOAD_TOO_LARGE, WRONG_SHAPE, ..., and
- * CORRUPT_CHUNK when chunks keep arriving broken.
+ * @throws what the coordinator refuses with: STALE_ROUND, EQUIVOCATION, PAYLOAD_TOO_LARGE, WRONG_SHAPE, LEDGER_ROLLBACK, ...;
+ * CORRUPT_CHUNK when chunks keep arriving broken; BAD_SIGNATURE or MESSAGE_INVALID when the receipt is not for this upload.
  */
-export async function upload(requester: Requester, { identity, about, bytes }: Upload): Promise<void> {
+export async function upload(requester: Requester, it: Upload): Promise<Signed> {
+  const { identity, about, bytes, mark } = it;
   const offer: Offer = { ...about, sha256: sha256(bytes), sizeBytes: bytes.length };
   const signed = sealed(identity, 'offer', offer);
-  await acrossConnections(requester, async () => {
+  return acrossConnections(requester, async () => {
     const stalls = countStalls('upload');
     let reply = await requester.request({ type: 'offer', signed });
     let before = -1;
     while (reply.type === 'proceed') {
+      mark?.(reply.offset === 0 ? 'offered' : 'half-sent');
       if (reply.offset >= bytes.length) throw unexpected('an offset within the upload', reply);
       if (reply.offset <= before) stalls.add(`the coordinator asks for byte ${reply.offset} again`);
       before = reply.offset;
@@ -46,7 +61,28 @@ export async function upload(requester: Requester, { identity, about, bytes }: U
         reply = await requester.request({ type: 'offer', signed });
     }
     if (reply.type !== 'accepted') throw unexpected('accepted', reply);
+    mark?.('sent');
+    return checkedReceipt(reply.receipt, offer, it);
   });
+}
+
+function checkedReceipt(
+  receipt: Signed | undefined,
+  { run, round, stage, sha256: hash }: Offer,
+  { site, coordinatorKey }: Upload,
+): Signed {
+  const said = receipt && opened(coordinatorKey, 'receipt', Receipt, receipt);
+  const isOurs =
+    said?.run === run &&
+    said.round === round &&
+    said.site === site &&
+    said.stage === stage &&
+    said.sha256 === hash;
+  if (receipt && isOurs) return receipt;
+  throw new ParleyError(
+    'MESSAGE_INVALID',
+    `the coordinator accepted ${stage} ${round} of run ${run} ${said ? 'with a receipt for something else' : 'without a receipt'}`,
+  );
 }
 
 function chunkOf(bytes: Uint8Array, hash: Sha256, offset: number): Request {
@@ -92,11 +128,10 @@ export async function fetchBlob(requester: Requester, wanted: Wanted): Promise<U
 }
 
 /** Run a step of a transfer; when its connection is lost, wait for the next one and run it again. */
-async function acrossConnections(requester: Requester, step: () => Promise<void>): Promise<void> {
+async function acrossConnections<T>(requester: Requester, step: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
-      await step();
-      return;
+      return await step();
     } catch (error) {
       if (!(error instanceof ParleyError && error.code === 'CONNECTION_LOST')) throw error;
       await requester.reconnected();

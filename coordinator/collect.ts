@@ -1,9 +1,10 @@
 import { ParleyError } from '../shared/errors.ts';
 import { numParams } from '../shared/model/layout.ts';
 import type { RecordSignals } from '../shared/model/signals.ts';
-import { decodedSignals, decodedUpdate, signalsBytes, updateBytes } from '../shared/protocol/payloads.ts';
-import type { Plan, ScoreTask } from '../shared/protocol/plan.ts';
+import { decodedSignals, signalsBytes, updateBytes } from '../shared/protocol/payloads.ts';
+import { type Plan, releaseShape, type ScoreTask } from '../shared/protocol/plan.ts';
 import type { SiteId } from '../shared/units.ts';
+import { arrivedUpdate } from './arrival.ts';
 import { numRecords } from './audit/population.ts';
 import type { Collection } from './desk.ts';
 import type { Participation, RunContext } from './state.ts';
@@ -23,15 +24,15 @@ export async function collectUpdates(
   cohort: readonly SiteId[],
   run: RunContext,
 ): Promise<Answers> {
-  const params = numParams(plan.model.spec);
-  const size = updateBytes(params);
+  const { numCoordinates } = releaseShape(plan.protection, numParams(plan.model.spec));
+  const size = updateBytes(numCoordinates);
   const collection = run.desk.expect({
     stage: 'update',
     round: plan.round,
     sites: cohort,
     order: { purpose: 'plan', value: plan },
     sizeBytes: () => ({ min: size, max: size }),
-    accept: (_site, bytes) => decodedUpdate(bytes, params),
+    accept: (site, bytes) => arrivedUpdate(plan, bytes, run.sites.get(site)?.declaredUsers ?? 0),
   });
   try {
     await enoughAnswers(plan, collection, run);

@@ -1,8 +1,9 @@
 import { ParleyError } from '../shared/errors.ts';
-import type { Decline, Notice, Offer, Stage } from '../shared/protocol/messages.ts';
+import type { Decline, Offer, Stage } from '../shared/protocol/messages.ts';
 import type { RoundIndex, Sha256, SiteId } from '../shared/units.ts';
 import type { Changes, Limits } from './changes.ts';
 import { closeInbox, type Inbox, type InboxDuties } from './inbox.ts';
+import type { LedgerHeads } from './ledger-heads.ts';
 
 /** What the coordinator asks of some sites: one upload from each, for one stage of one round. */
 export interface Expectation<T> {
@@ -34,11 +35,16 @@ export interface Collection<T> {
   close(): void;
 }
 
+/** What a desk lends to a collection: the signed order, its signature under receipts, and what it knows of the ledgers. */
+interface DeskPart extends Pick<Inbox, 'order' | 'receipt'> {
+  readonly ledgers: LedgerHeads;
+}
+
 /** A collection, and the inbox through which connections fill it. */
 export function openCollection<T>(
   expectation: Expectation<T>,
-  order: Notice,
   changes: Changes,
+  { order, receipt, ledgers }: DeskPart,
 ): { collection: Collection<T>; inbox: Inbox } {
   const { stage, round, sites } = expectation;
   const entries: Entries<T> = { answers: new Map(), declined: new Map(), fault: undefined };
@@ -47,8 +53,9 @@ export function openCollection<T>(
     stage,
     round,
     order,
+    receipt,
     standings: new Map(sites.map((site) => [site, { phase: 'waiting' }])),
-    duties: dutiesOf(expectation, entries, changes),
+    duties: dutiesOf(expectation, entries, { changes, ledgers }),
   };
   const pending = (): SiteId[] => sites.filter((site) => !answers.has(site) && !declined.has(site));
   const isSettled = (progress?: (done: number, asked: number) => void): boolean => {
@@ -81,7 +88,18 @@ interface Entries<T> {
   fault: Error | undefined;
 }
 
-function dutiesOf<T>(expectation: Expectation<T>, entries: Entries<T>, changes: Changes): InboxDuties {
+function dutiesOf<T>(
+  expectation: Expectation<T>,
+  entries: Entries<T>,
+  { changes, ledgers }: { changes: Changes; ledgers: LedgerHeads },
+): InboxDuties {
+  const failed = (error: unknown): never => {
+    if (!(error instanceof ParleyError)) {
+      entries.fault = error instanceof Error ? error : new Error(String(error));
+      changes.changed();
+    }
+    throw error;
+  };
   return {
     sizeBytes: expectation.sizeBytes,
     accept: async (site, bytes, offer) => {
@@ -92,13 +110,10 @@ function dutiesOf<T>(expectation: Expectation<T>, entries: Entries<T>, changes: 
           changes.changed();
         };
       } catch (error) {
-        if (!(error instanceof ParleyError)) {
-          entries.fault = error instanceof Error ? error : new Error(String(error));
-          changes.changed();
-        }
-        throw error;
+        return failed(error);
       }
     },
+    remember: (site, ledger) => ledgers.remember(site, ledger).catch(failed),
     declined: (site, decline) => {
       entries.declined.set(site, decline);
       changes.changed();

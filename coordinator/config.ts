@@ -3,41 +3,17 @@ import { PublicKey } from '../shared/crypto/identity.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { LocalPlan } from '../shared/model/local-trainer.ts';
 import { ModelSpec } from '../shared/model/spec.ts';
-import { noiseMultiplierFor } from '../shared/privacy/accounting/calibrate.ts';
 import { PublishedFigure } from '../shared/protocol/manifest.ts';
-import { Protection } from '../shared/protocol/plan.ts';
-import { ClipNorm, Delta, Epsilon, NoiseMultiplier, SamplingRate, Seed, SiteId } from '../shared/units.ts';
+import type { Protection } from '../shared/protocol/plan.ts';
+import { Seed, SiteId } from '../shared/units.ts';
+import type { AdaptiveClipping } from './aggregate/clip-norm.ts';
 import { ServerOptimizer } from './aggregate/server-step.ts';
 import { AuditOptions } from './audit/audit-round.ts';
 import { LeakagePolicy } from './audit/leakage-policy.ts';
+import { ProtectionConfig, promised } from './protection.ts';
 
 const count = z.number().int().positive();
 const durationMs = z.number().int().nonnegative();
-
-/** The promise as it is written down: the noise multiplier itself, or the epsilon that it must keep. */
-const ProtectionConfig = z.discriminatedUnion('type', [
-  z
-    .strictObject({
-      type: z.literal('user-dp'),
-      mode: z.literal('local').default('local'),
-      clipNorm: ClipNorm,
-      samplingRate: SamplingRate,
-      delta: Delta,
-      noiseMultiplier: NoiseMultiplier.optional(),
-      /** Solve the noise multiplier so that all rounds together stay within this epsilon at `delta`. */
-      epsilon: z.number().positive().optional(),
-    })
-    .refine(
-      (p) => (p.noiseMultiplier === undefined) !== (p.epsilon === undefined),
-      'give either noiseMultiplier or epsilon, not both',
-    ),
-  z.strictObject({
-    type: z.literal('none'),
-    gridRange: ClipNorm.prefault(16),
-    samplingRate: SamplingRate.prefault(1),
-    delta: Delta.prefault(1e-6),
-  }),
-]);
 
 /** What a federation is to do: the part of a configuration that sites, scenarios and real coordinators share. */
 export const FederationConfig = z.strictObject({
@@ -98,22 +74,16 @@ export type CoordinatorConfig = z.infer<typeof CoordinatorConfig>;
 /**
  * The promise of every plan. A target epsilon is solved on the safe side: the noise multiplier returned never costs more.
  *
- * @throws CONFIG_INVALID when parts of the configuration contradict one another; CALIBRATION_IMPOSSIBLE when no noise will do.
+ * @throws CONFIG_INVALID when parts of the configuration contradict one another, or the count of adaptive clipping has too little noise; CALIBRATION_IMPOSSIBLE when no noise will do.
  */
 export function protectionOf(config: FederationConfig): Protection {
   assertConsistent(config);
-  const { protection, rounds } = config;
-  if (protection.type === 'none') return protection;
-  const { epsilon, noiseMultiplier, ...rest } = protection;
-  const solved =
-    noiseMultiplier ??
-    noiseMultiplierFor({
-      epsilon: Epsilon.parse(epsilon),
-      delta: rest.delta,
-      rounds,
-      samplingRate: rest.samplingRate,
-    });
-  return { ...rest, noiseMultiplier: solved };
+  return promised(config.protection, config.rounds);
+}
+
+/** How the clip norm of a federation adapts; undefined where it stays. */
+export function adaptiveClippingOf({ protection }: FederationConfig): AdaptiveClipping | undefined {
+  return protection.type === 'user-dp' ? protection.adaptiveClipping : undefined;
 }
 
 function assertConsistent({ cohort, deadlines: { answerAfterMs, roundMs }, seed }: FederationConfig): void {

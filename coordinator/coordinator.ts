@@ -8,6 +8,7 @@ import { initialModel, storedModel } from './checkpoint.ts';
 import { type FederationConfig, protectionOf } from './config.ts';
 import { createDesk, type Desk } from './desk.ts';
 import { enrolSites } from './enrol.ts';
+import { openLedgerHeads } from './ledger-heads.ts';
 import { assertSameRun, freshRunId, manifestOf } from './manifest.ts';
 import { type Outcome, runRounds } from './run.ts';
 import type { Observer } from './state.ts';
@@ -74,6 +75,7 @@ async function coordinate(options: Coordination): Promise<Outcome> {
     run,
     identity,
     sites: options.sites,
+    ledgers: await openLedgerHeads(store),
     rng: secureRng(),
     blob: (hash) => store.model(hash),
   });

@@ -1,11 +1,13 @@
 import type { Identity, PublicKey } from '../shared/crypto/identity.ts';
-import type { Notice } from '../shared/protocol/messages.ts';
+import type { Notice, Receipt } from '../shared/protocol/messages.ts';
 import { sealed } from '../shared/protocol/signed.ts';
 import type { CoordinatorPort } from '../shared/protocol/transport.ts';
 import type { Rng } from '../shared/random/rng.ts';
 import type { RunId, SiteId } from '../shared/units.ts';
 import { type After, createChanges, type Limits, systemAfter } from './changes.ts';
 import { type Collection, type Expectation, openCollection } from './collection.ts';
+import type { Inbox } from './inbox.ts';
+import type { LedgerHeads } from './ledger-heads.ts';
 import { createMailroom } from './mailroom.ts';
 import { type Blobs, piecesOf } from './pieces.ts';
 import { createSeats } from './seats.ts';
@@ -18,6 +20,8 @@ export interface DeskOptions {
   readonly identity: Identity;
   /** The sites that may take part, by their public keys. */
   readonly sites: ReadonlyMap<SiteId, PublicKey>;
+  /** What this run has seen of their ledgers. */
+  readonly ledgers: LedgerHeads;
   /** Draws the challenges. */
   readonly rng: Rng;
   /** Model bytes by their hash. */
@@ -48,16 +52,17 @@ export interface Desk extends CoordinatorPort {
 
 /** The desk of one run. */
 export function createDesk(options: DeskOptions): Desk {
-  const { run, identity, sites, rng, blob, after = systemAfter } = options;
+  const { run, identity, sites, ledgers, rng, blob, after = systemAfter } = options;
   const changes = createChanges(after);
   const seats = createSeats(changes);
   const mailroom = createMailroom(run, sites);
   const refusals = createTally();
   const connections = createConnections();
+  const receipt = receiptsOf(run, identity);
   let farewell: Notice | undefined;
   const duties: SessionDuties = {
     ...mailroom,
-    ...{ run, identity, sites, after, fetch: piecesOf(blob), refused: refusals.add },
+    ...{ run, identity, sites, ledgers, after, fetch: piecesOf(blob), refused: refusals.add },
     nonce: () => Buffer.from(rng.bytes(32)).toString('hex'),
     began: connections.add,
     joined: (site, connection) => {
@@ -76,7 +81,7 @@ export function createDesk(options: DeskOptions): Desk {
     expect: (expectation) => {
       const { purpose, value } = expectation.order;
       const order: Notice = { type: purpose, signed: sealed(identity, purpose, value) };
-      const { collection, inbox } = openCollection(expectation, order, changes);
+      const { collection, inbox } = openCollection(expectation, changes, { order, receipt, ledgers });
       mailroom.add(inbox);
       for (const site of expectation.sites) seats.notify(site, order);
       return collection;
@@ -93,6 +98,11 @@ export function createDesk(options: DeskOptions): Desk {
     restoreRefused: refusals.restore,
     close: connections.close,
   };
+}
+
+function receiptsOf(run: RunId, identity: Identity): Inbox['receipt'] {
+  return (site, { round, stage, sha256, ledger }) =>
+    sealed(identity, 'receipt', { run, round, site, stage, sha256, ledger } satisfies Receipt);
 }
 
 interface Tally {

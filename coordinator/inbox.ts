@@ -1,14 +1,17 @@
 import { assertNever, ParleyError } from '../shared/errors.ts';
-import type { Decline, Notice, Offer, Reply, Stage } from '../shared/protocol/messages.ts';
+import type { LedgerPosition } from '../shared/protocol/ledger-position.ts';
+import type { Decline, Notice, Offer, Reply, Signed, Stage } from '../shared/protocol/messages.ts';
 import type { RoundIndex, Sha256, SiteId } from '../shared/units.ts';
 import { type Chunk, type IncomingUpload, incomingUpload } from './uploads.ts';
 
 /** Where one asked site stands. */
 type Standing =
   | { readonly phase: 'waiting' }
-  | { readonly phase: 'receiving'; readonly upload: IncomingUpload }
+  /** `noted` resolves when the offer's ledger position is remembered: only then may bytes be asked for. */
+  | { readonly phase: 'receiving'; readonly upload: IncomingUpload; readonly noted: Promise<void> }
   | { readonly phase: 'storing'; readonly sha256: Sha256; readonly reply: Promise<Reply> }
-  | { readonly phase: 'accepted'; readonly sha256: Sha256 }
+  /** Without a reply where the upload was stored before a restart; its first offer since then makes one. */
+  | { readonly phase: 'accepted'; readonly sha256: Sha256; readonly reply?: Reply }
   | { readonly phase: 'declined' };
 
 /** What an inbox hands on while its collection is open. */
@@ -16,6 +19,8 @@ export interface InboxDuties {
   sizeBytes(site: SiteId): { readonly min: number; readonly max: number };
   /** Resolves when the answer is stored, with what enters it into the collection; a ParleyError refuses the upload. */
   accept(site: SiteId, bytes: Uint8Array, offer: Offer): Promise<() => void>;
+  /** Throws LEDGER_ROLLBACK for a position older than was seen; resolves when this one is remembered. */
+  remember(site: SiteId, ledger: LedgerPosition): Promise<void>;
   declined(site: SiteId, decline: Decline): void;
 }
 
@@ -26,11 +31,11 @@ export interface Inbox {
   /** The signed order that asks for it. */
   readonly order: Notice;
   readonly standings: Map<SiteId, Standing>;
+  /** Signs that a site's upload is held; also after the inbox was closed. */
+  readonly receipt: (site: SiteId, offer: Offer) => Signed;
   /** undefined once closed: then only what was settled before is confirmed again. */
   duties: InboxDuties | undefined;
 }
-
-const accepted: Reply = { type: 'accepted' };
 
 export function isPending(inbox: Inbox, site: SiteId): boolean {
   const phase = inbox.standings.get(site)?.phase;
@@ -47,8 +52,11 @@ export function closeInbox(inbox: Inbox): void {
 /**
  * A site offers an upload.
  *
+ * What a site repeats gets the reply that it got before, also when its ledger has moved on since it signed it. Only a new
+ * offer is compared with the newest ledger position, and becomes it.
+ *
  * @throws STALE_ROUND when it is not (or no longer) asked for; EQUIVOCATION when the site said something else before;
- * PAYLOAD_TOO_LARGE or WRONG_SHAPE by its size; and what storing refuses.
+ * PAYLOAD_TOO_LARGE or WRONG_SHAPE by its size; LEDGER_ROLLBACK; and what storing refuses.
  */
 export function takeOffer(inbox: Inbox, site: SiteId, offer: Offer): Reply | Promise<Reply> {
   const standing = standingOf(inbox, site);
@@ -59,13 +67,13 @@ export function takeOffer(inbox: Inbox, site: SiteId, offer: Offer): Reply | Pro
       const before = standing.upload.offer;
       if (before.sha256 !== offer.sha256 || before.sizeBytes !== offer.sizeBytes)
         throw twoWords(inbox, site, `an upload with hash ${before.sha256}`);
-      return { type: 'proceed', offset: standing.upload.received() };
+      return standing.noted.then(() => proceed(standing.upload));
     }
     case 'storing':
     case 'accepted':
       if (standing.sha256 !== offer.sha256)
         throw twoWords(inbox, site, `an upload with hash ${standing.sha256}`);
-      return standing.phase === 'storing' ? standing.reply : accepted;
+      return standing.phase === 'storing' ? standing.reply : (standing.reply ?? accepted(inbox, site, offer));
     case 'declined':
       throw twoWords(inbox, site, 'that it declines');
     default:
@@ -73,15 +81,17 @@ export function takeOffer(inbox: Inbox, site: SiteId, offer: Offer): Reply | Pro
   }
 }
 
-/** A site declines. The first reason stands. Throws STALE_ROUND and EQUIVOCATION as offers do. */
-export function takeDecline(inbox: Inbox, site: SiteId, decline: Decline): Reply {
+/** A site declines. The first reason stands. Throws STALE_ROUND, EQUIVOCATION and LEDGER_ROLLBACK as offers do. */
+export async function takeDecline(inbox: Inbox, site: SiteId, decline: Decline): Promise<Reply> {
   const standing = standingOf(inbox, site);
-  if (standing.phase === 'declined') return accepted;
+  if (standing.phase === 'declined') return { type: 'accepted' };
   if (standing.phase === 'accepted' || standing.phase === 'storing')
     throw twoWords(inbox, site, `an upload with hash ${standing.sha256}`);
+  const noted = openDuties(inbox).remember(site, decline.ledger);
   inbox.standings.set(site, { phase: 'declined' });
   openDuties(inbox).declined(site, decline);
-  return accepted;
+  await noted;
+  return { type: 'accepted' };
 }
 
 /** A site sends a chunk; undefined when it belongs to no upload of this inbox. Throws CORRUPT_CHUNK, PAYLOAD_TOO_LARGE. */
@@ -95,7 +105,7 @@ export function takeChunk(inbox: Inbox, site: SiteId, chunk: Chunk): Reply | Pro
     case 'storing':
       return standing.sha256 === chunk.upload ? standing.reply : undefined;
     case 'accepted':
-      return standing.sha256 === chunk.upload ? accepted : undefined;
+      return standing.sha256 === chunk.upload ? standing.reply : undefined;
     case 'waiting':
     case 'declined':
     case undefined:
@@ -103,7 +113,7 @@ export function takeChunk(inbox: Inbox, site: SiteId, chunk: Chunk): Reply | Pro
   }
 }
 
-function begin(inbox: Inbox, site: SiteId, offer: Offer): Reply {
+function begin(inbox: Inbox, site: SiteId, offer: Offer): Promise<Reply> {
   const { min, max } = openDuties(inbox).sizeBytes(site);
   if (offer.sizeBytes > max)
     throw new ParleyError(
@@ -115,8 +125,14 @@ function begin(inbox: Inbox, site: SiteId, offer: Offer): Reply {
       'WRONG_SHAPE',
       `${label(inbox)} of site ${site} must have at least ${min} bytes, it has ${offer.sizeBytes}`,
     );
-  inbox.standings.set(site, { phase: 'receiving', upload: incomingUpload(offer) });
-  return { type: 'proceed', offset: 0 };
+  const noted = openDuties(inbox).remember(site, offer.ledger);
+  const upload = incomingUpload(offer);
+  inbox.standings.set(site, { phase: 'receiving', upload, noted });
+  return noted.then(() => proceed(upload));
+}
+
+function proceed(upload: IncomingUpload): Reply {
+  return { type: 'proceed', offset: upload.received() };
 }
 
 function receive(
@@ -125,16 +141,15 @@ function receive(
   { upload, chunk }: { upload: IncomingUpload; chunk: Chunk },
 ): Reply | Promise<Reply> {
   const bytes = upload.take(chunk);
-  if (bytes === undefined) return { type: 'proceed', offset: upload.received() };
-  const { sha256 } = upload.offer;
-  const stored = openDuties(inbox).accept(site, bytes, upload.offer);
+  if (bytes === undefined) return proceed(upload);
+  const { offer } = upload;
+  const stored = openDuties(inbox).accept(site, bytes, offer);
   const reply = stored.then(
     (enter) => {
       if (inbox.duties === undefined) throw stale(inbox, site);
       // Both in one step: nobody sees an answer whose upload is not accepted, or the reverse.
-      inbox.standings.set(site, { phase: 'accepted', sha256 });
       enter();
-      return accepted;
+      return accepted(inbox, site, offer);
     },
     (error: unknown) => {
       // What was refused may be corrected: another upload can be offered.
@@ -142,7 +157,14 @@ function receive(
       throw error;
     },
   );
-  inbox.standings.set(site, { phase: 'storing', sha256, reply });
+  inbox.standings.set(site, { phase: 'storing', sha256: offer.sha256, reply });
+  return reply;
+}
+
+/** The upload is held from now on; whoever asks again gets the same receipt. */
+function accepted(inbox: Inbox, site: SiteId, offer: Offer): Reply {
+  const reply: Reply = { type: 'accepted', receipt: inbox.receipt(site, offer) };
+  inbox.standings.set(site, { phase: 'accepted', sha256: offer.sha256, reply });
   return reply;
 }
 

@@ -14,7 +14,7 @@ export interface Mailroom {
   /** Orders that a site has not answered yet, oldest first. */
   ordersFor(site: SiteId): Notice[];
   offer(site: SiteId, signed: Signed): Reply | Promise<Reply>;
-  decline(site: SiteId, signed: Signed): Reply;
+  decline(site: SiteId, signed: Signed): Reply | Promise<Reply>;
   chunk(site: SiteId, chunk: Chunk): Reply | Promise<Reply>;
 }
 

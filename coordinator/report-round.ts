@@ -1,6 +1,7 @@
 import type { RecordSignals } from '../shared/model/signals.ts';
 import { type RoundReport, reportVersion } from '../shared/protocol/report.ts';
 import { RoundIndex, type SiteId } from '../shared/units.ts';
+import type { Clipping } from './aggregate/clip-norm.ts';
 import { auditRound } from './audit/audit-round.ts';
 import { judge } from './audit/leakage-policy.ts';
 import { utilityOf } from './audit/utility.ts';
@@ -15,7 +16,7 @@ import type { RunContext, RunState } from './state.ts';
 export function reportRound(
   after: RunState,
   signals: ReadonlyMap<SiteId, RecordSignals>,
-  { run, seconds }: { run: RunContext; seconds: number },
+  { run, clipping, seconds }: { run: RunContext; clipping: Clipping | undefined; seconds: number },
 ): RoundReport {
   const round = RoundIndex.parse(after.round - 1);
   const evidence = evidenceOf(after.observations, signals, run.sites);
@@ -34,6 +35,7 @@ export function reportRound(
       delta,
       limit: run.config.epsilonLimit,
     },
+    ...(clipping && { clipping }),
     audit,
     policy: judge(run.config.leakage, audit),
     refused: run.desk.refused(),

@@ -1,12 +1,19 @@
-import type { ScoreTask } from '../shared/protocol/plan.ts';
-import { type Plan, planGridStep, protocolVersion } from '../shared/protocol/plan.ts';
+import {
+  type Plan,
+  participationRate,
+  protocolVersion,
+  releaseShape,
+  type ScoreTask,
+} from '../shared/protocol/plan.ts';
 import type { RoundReport } from '../shared/protocol/report.ts';
 import { RoundIndex } from '../shared/units.ts';
+import { type Clipping, clippingAfter, protectionAfter } from './aggregate/clip-norm.ts';
 import { meanUpdate, publicDenominator, sumUpdates } from './aggregate/mean.ts';
-import { serverStep } from './aggregate/server-step.ts';
+import { type Stepped, serverStep } from './aggregate/server-step.ts';
 import { optimizerBytes, saveModel } from './checkpoint.ts';
 import { selectCohort } from './cohort.ts';
 import { type Answers, collectSignals, collectUpdates } from './collect.ts';
+import { adaptiveClippingOf } from './config.ts';
 import { observed } from './observations.ts';
 import { reportRound } from './report-round.ts';
 import type { RunContext, RunState } from './state.ts';
@@ -41,10 +48,15 @@ export async function runRound(before: RunState, run: RunContext): Promise<Finis
     round: version,
     model,
     optimizer: stepped.state,
+    protection: protectionAfter(before.protection, stepped.clipping),
     participations: [...before.participations, answers.participation],
     observations,
   };
-  const report = reportRound(after, signals, { run, seconds: (run.now() - startedMs) / 1000 });
+  const report = reportRound(after, signals, {
+    run,
+    clipping: stepped.clipping,
+    seconds: (run.now() - startedMs) / 1000,
+  });
   await run.store.finish({ report, optimizer: optimizerBytes(after.optimizer) });
   run.desk.announce('report', report);
   run.observer.report(report);
@@ -61,7 +73,7 @@ export function planOf(state: RunState, run: RunContext): Plan {
     rounds: config.rounds,
     model: modelOf(state.model, run),
     local: config.local,
-    protection: run.protection,
+    protection: state.protection,
     minSites: config.cohort.minSites,
     answerAfterMs: config.deadlines.answerAfterMs,
     deadlineMs: config.deadlines.roundMs,
@@ -77,17 +89,26 @@ function modelOf(model: RunState['model'], run: RunContext): Plan['model'] {
   return { spec: run.config.model, sha256: model.sha256, sizeBytes: model.sizeBytes };
 }
 
-function step(before: RunState, answers: Answers, run: RunContext): ReturnType<typeof serverStep> {
+/** The server's step, and what the count beside the updates says of the clip norm. */
+function step(
+  before: RunState,
+  answers: Answers,
+  run: RunContext,
+): Stepped & { readonly clipping: Clipping | undefined } {
   const { parameters } = before.model;
-  const { protection, config } = run;
+  const { protection } = before;
+  const { numCoordinates, gridStep } = releaseShape(protection, parameters.length);
   const declared = answers.participation.answered.map((site) => run.sites.get(site)?.declaredUsers ?? 0);
-  const sum = sumUpdates(answers.updates.values(), parameters.length);
   const mean = meanUpdate(
-    sum,
-    planGridStep(protection, parameters.length),
-    publicDenominator(protection.samplingRate, declared),
+    sumUpdates(answers.updates.values(), numCoordinates),
+    gridStep,
+    publicDenominator(participationRate(protection), declared),
   );
-  return serverStep(config.server, before.optimizer, parameters, mean);
+  const update = mean.subarray(0, parameters.length);
+  return {
+    ...serverStep(run.config.server, before.optimizer, parameters, update),
+    clipping: clippingAfter(protection, mean, adaptiveClippingOf(run.config)),
+  };
 }
 
 function present(run: RunContext): ReturnType<RunContext['desk']['connected']> {

@@ -5,6 +5,7 @@ import { decodedSignals } from '../shared/protocol/payloads.ts';
 import type { Farewell } from '../shared/protocol/plan.ts';
 import type { RoundReport } from '../shared/protocol/report.ts';
 import { RoundIndex, type SiteId } from '../shared/units.ts';
+import { protectionAfter } from './aggregate/clip-norm.ts';
 import { initialOptimizerState } from './aggregate/server-step.ts';
 import { numRecords } from './audit/population.ts';
 import { optimizerFrom, storedModel } from './checkpoint.ts';
@@ -57,6 +58,7 @@ async function restored(initial: Model, run: RunContext): Promise<RunState> {
     round: RoundIndex.parse(reports.length),
     model: last ? storedModel(run.store, last.modelSha256, run.config.model) : initial,
     optimizer: optimizer ? optimizerFrom(optimizer) : initialOptimizerState(run.config.server, params),
+    protection: protectionAfter(run.protection, last?.clipping),
     participations: reports.map((report) => report.sites),
     observations,
   };

@@ -5,7 +5,10 @@ import type { Connection } from './session.ts';
 
 /** Which connection speaks for which site: one for each, the newest. */
 export interface Seats {
-  /** Seat a connection for a site that it proved to be; an older one is ended. `seated` runs once it hears notices. */
+  /**
+   * Seat a connection for a site that it proved to be; an older one is ended at once, so that it brings nothing that the
+   * new one's welcome did not know of. `seated` runs once the new one hears notices.
+   */
   readonly join: (site: SiteId, connection: Connection, seated: () => void) => void;
   readonly leave: (connection: Connection) => void;
   /** Sites with a seat, sorted. */
@@ -20,6 +23,7 @@ export function createSeats(changes: Changes): Seats {
   const gone = new WeakSet<Connection>();
   return {
     join: (site, connection, seated) => {
+      seats.get(site)?.end();
       // Later, so that the welcome arrives before the first order.
       setImmediate(() => {
         if (gone.has(connection)) return;

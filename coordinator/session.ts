@@ -7,6 +7,7 @@ import { protocolVersion } from '../shared/protocol/plan.ts';
 import type { Peer, Session } from '../shared/protocol/transport.ts';
 import type { RunId, SiteId } from '../shared/units.ts';
 import type { After } from './changes.ts';
+import type { LedgerHeads } from './ledger-heads.ts';
 import type { Chunk } from './uploads.ts';
 
 /** A connection must say hello within this time. */
@@ -25,6 +26,7 @@ export interface SessionDuties {
   readonly run: RunId;
   readonly identity: Identity;
   readonly sites: ReadonlyMap<SiteId, PublicKey>;
+  readonly ledgers: LedgerHeads;
   /** 32 fresh random bytes in hexadecimal. */
   nonce(): string;
   readonly after: After;
@@ -36,7 +38,7 @@ export interface SessionDuties {
   refused(code: ErrorCode): void;
   fetch(wanted: Extract<Request, { type: 'fetch' }>): Promise<Reply>;
   offer(site: SiteId, signed: Signed): Reply | Promise<Reply>;
-  decline(site: SiteId, signed: Signed): Reply;
+  decline(site: SiteId, signed: Signed): Reply | Promise<Reply>;
   chunk(site: SiteId, chunk: Chunk): Reply | Promise<Reply>;
 }
 
@@ -154,19 +156,21 @@ function parsed(message: unknown, isAuthenticated: boolean): Request {
   );
 }
 
-function welcomed(hello: Hello, challenge: string, { run, identity, sites }: SessionDuties): Reply {
+function welcomed(hello: Hello, challengeNonce: string, duties: SessionDuties): Reply {
+  const { run, identity, sites, ledgers } = duties;
   if (sites.get(hello.site) !== hello.publicKey)
     throw new ParleyError(
       'UNKNOWN_KEY',
       `site ${hello.site} with key ${hello.publicKey.slice(0, 16)}... is not on this coordinator's list of sites`,
     );
   const parties = { run, site: hello.site, coordinator: identity.publicKey };
-  if (!isHelloGenuine(hello, parties, challenge))
+  if (!isHelloGenuine(hello, parties, challengeNonce))
     throw new ParleyError(
       'BAD_SIGNATURE',
       "the hello is not signed by its key for this connection's challenge, this run and this coordinator",
     );
-  return welcomeTo(hello, parties, identity, challenge);
+  ledgers.assertNotOlder(hello.site, hello.ledger);
+  return welcomeTo(hello, parties, identity, { challengeNonce, ledger: ledgers.newest(hello.site) });
 }
 
 function refusal(error: unknown): Extract<Reply, { type: 'refused' }> {

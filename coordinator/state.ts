@@ -25,6 +25,8 @@ export interface RunState {
   readonly round: RoundIndex;
   readonly model: Model;
   readonly optimizer: OptimizerState;
+  /** The promise of this round: the run's, with the clip norm that adaptive clipping has come to. */
+  readonly protection: Protection;
   /** One entry for each finished round. */
   readonly participations: readonly Participation[];
   /** What the attacker has seen so far. */

@@ -1,4 +1,6 @@
 /** The door of the scenarios' room: simulation, reports and data sets, as the command uses them. */
+export { budgetCommand } from './budget.ts';
+export type { BudgetOptions } from './budget-answer.ts';
 export {
   assertNotStopped,
   finishRun,

@@ -2,12 +2,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ClientConfig, SitePolicy } from '../client/index.ts';
 import { type Identity, identityFrom } from '../shared/crypto/identity.ts';
+import { linkageKeyFrom } from '../shared/crypto/pseudonym.ts';
 import { assertNever } from '../shared/errors.ts';
 import { seededRng } from '../shared/random/rng.ts';
 import { type Seed, SiteId } from '../shared/units.ts';
 import { resolveDataFile } from './data/data-directory.ts';
 import { hospitals } from './data/hospitals.ts';
 import { cohortCsv, syntheticCohort } from './data/synthetic-cohort.ts';
+import { linkageFiles, linkSites } from './link-sites.ts';
 import type { Scenario } from './scenario.ts';
 
 /** A simulated site: its identity, and the folder that holds what a real site would hold. */
@@ -16,6 +18,8 @@ export interface PreparedSite {
   readonly identity: Identity;
   readonly folder: string;
   readonly data: ClientConfig['data'];
+  /** Where the sites share users. */
+  readonly linked?: Pick<ClientConfig, 'linkage' | 'declaredUsers'>;
 }
 
 interface Preparation {
@@ -35,13 +39,35 @@ interface Preparation {
 export async function prepareSites(preparation: Preparation): Promise<readonly PreparedSite[]> {
   const { scenario, seed, directory } = preparation;
   const rng = seededRng(seed).fork('identities');
-  const sites = await siteData(preparation);
-  return [...sites].map(([id, data]) => {
+  const data = await siteData(preparation);
+  const sites = [...data].map(([id, data]) => {
     const folder = siteFolder(directory, id);
     const identity = identityFrom(rng.fork(id).bytes(32));
     writeJson(join(folder, 'identity.json'), identity);
     writeJson(join(folder, 'policy.yaml'), scenario.sites.policy satisfies SitePolicy);
     return { id, identity, folder, data };
+  });
+  return scenario.data.type === 'spread-table' ? linked(sites, preparation) : sites;
+}
+
+/** Sites that share users, linked. What they declare is near the number of persons that may train, each by her weights. */
+async function linked(
+  sites: readonly PreparedSite[],
+  preparation: Preparation,
+): Promise<readonly PreparedSite[]> {
+  const { scenario, seed, directory } = preparation;
+  const linkable = sites.map((site) => {
+    const coordinator = { url: 'wss://not-yet-known', publicKey: site.identity.publicKey };
+    const unlinked = { ...site, linked: { linkage: linkageFiles } };
+    return { folder: site.folder, config: writeClientConfig(unlinked, coordinator, preparation) };
+  });
+  const key = linkageKeyFrom(seededRng(seed).fork('linkage key').bytes(32));
+  const sums = await linkSites(linkable, key, directory);
+  const { fraction, referenceFraction } = scenario.sites.audit;
+  const training = 1 - fraction * (1 - (1 - referenceFraction) / 2);
+  return sites.map((site, index) => {
+    const declaredUsers = Math.max(1, Math.round((sums[index] ?? 0) * training));
+    return { ...site, linked: { linkage: linkageFiles, declaredUsers } };
   });
 }
 
@@ -58,6 +84,7 @@ export function writeClientConfig(
     data: site.data,
     policy: 'policy.yaml',
     ledger: 'ledger.sqlite',
+    ...site.linked,
     audit: scenario.sites.audit,
     trainer: scenario.sites.trainer,
     seed,
@@ -91,12 +118,11 @@ async function siteData({
     }
     case 'hashed-table': {
       const file = await find(data.file);
-      const rule = (index: number): ClientConfig['data']['site'] => ({
-        type: 'hash',
-        sites: data.sites.length,
-        index,
-      });
-      return new Map(data.sites.map((id, index) => [id, { file, schema, site: rule(index) }]));
+      return dividedAmong(data.sites, (place) => ({ file, schema, site: { type: 'hash', ...place } }));
+    }
+    case 'spread-table': {
+      const file = await find(data.file);
+      return dividedAmong(data.sites, (place) => ({ file, schema, site: { type: 'spread', ...place } }));
     }
     case 'column-table': {
       const file = await find(data.file);
@@ -113,6 +139,13 @@ async function siteData({
     default:
       return assertNever(data);
   }
+}
+
+function dividedAmong(
+  sites: readonly SiteId[],
+  dataOf: (place: { sites: number; index: number }) => ClientConfig['data'],
+): Map<SiteId, ClientConfig['data']> {
+  return new Map(sites.map((id, index) => [id, dataOf({ sites: sites.length, index })]));
 }
 
 function named(sites: Readonly<Record<string, string>>): [SiteId, string][] {

@@ -22,6 +22,16 @@ const ScenarioData = z.discriminatedUnion('type', [
     file: z.string(),
     sites: z.array(SiteId).min(1),
   }),
+  /**
+   * One table, its records divided among sites by a hash of their row numbers: one person's records lie at several sites, and
+   * the sites link their users.
+   */
+  z.strictObject({
+    type: z.literal('spread-table'),
+    schema: z.string(),
+    file: z.string(),
+    sites: z.array(SiteId).min(1),
+  }),
   /** One table whose schema declares a site column; the value of a user's first record decides. */
   z.strictObject({
     type: z.literal('column-table'),

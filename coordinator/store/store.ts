@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Kysely } from 'kysely';
 import { z } from 'zod';
 import { sha256 } from '../../shared/crypto/encoding.ts';
+import { LedgerPosition } from '../../shared/protocol/ledger-position.ts';
 import { Manifest } from '../../shared/protocol/manifest.ts';
 import { RoundReport } from '../../shared/protocol/report.ts';
 import type { RoundIndex, Sha256 } from '../../shared/units.ts';
@@ -31,6 +32,9 @@ export interface Store {
   begin(round: RoundIndex, cohort: readonly SiteId[]): Promise<readonly SiteId[]>;
   signals(version: RoundIndex): Promise<ReadonlyMap<SiteId, Uint8Array>>;
   saveSignals(version: RoundIndex, site: SiteId, bytes: Uint8Array): Promise<void>;
+  /** The newest position of each site's ledger that was seen. */
+  ledgerPositions(): Promise<ReadonlyMap<SiteId, LedgerPosition>>;
+  saveLedgerPosition(site: SiteId, position: LedgerPosition): Promise<void>;
   model(hash: Sha256): Uint8Array | undefined;
   saveModel(bytes: Uint8Array): Sha256;
   reports(): Promise<readonly RoundReport[]>;
@@ -51,6 +55,7 @@ export async function openStore(directory: string): Promise<Store> {
   const store = {
     ...runTables(db, directory),
     ...siteTables(db),
+    ...ledgerTable(db),
     ...modelFiles(directory),
     close: () => db.destroy(),
   };
@@ -153,6 +158,24 @@ function siteTables(db: Kysely<Tables>): SiteTables {
         .insertInto('signals')
         .values({ version, site, bytes })
         .onConflict((on) => on.doNothing())
+        .execute();
+    },
+  };
+}
+
+function ledgerTable(db: Kysely<Tables>): Pick<Store, 'ledgerPositions' | 'saveLedgerPosition'> {
+  return {
+    ledgerPositions: async () => {
+      const rows = await db.selectFrom('ledger_position').selectAll().execute();
+      return new Map(
+        rows.map(({ site, ...position }) => [SiteId.parse(site), LedgerPosition.parse(position)]),
+      );
+    },
+    saveLedgerPosition: async (site, position) => {
+      await db
+        .insertInto('ledger_position')
+        .values({ site, ...position })
+        .onConflict((on) => on.column('site').doUpdateSet(position))
         .execute();
     },
   };

@@ -1,5 +1,6 @@
 import type { RoundReport } from '../../shared/protocol/report.ts';
 import {
+  clipNormText,
   deltaText,
   epsilonText,
   figure,
@@ -18,7 +19,7 @@ const declaredFpr = 0.01;
 
 /**
  * One round on one line: what the model is worth, what was promised (epsilon against the coordinator, over the limit when
- * there is one) and what the declared attack found, then whatever went wrong. ASCII apart from names in the data; rounds
+ * there is one; the clip norm where it adapts) and what the declared attack found, then whatever went wrong. ASCII apart from names in the data; rounds
  * are shown from 1; the privacy stamp stands elsewhere, once.
  */
 export function roundLine(report: RoundReport): string {
@@ -28,6 +29,7 @@ export function roundLine(report: RoundReport): string {
     `${sites.answered.length}/${sites.asked.length} sites`,
     `${utilityName(report)} ${figure(utility.value)}`,
     epsilonPart(report.epsilon),
+    ...clippingPart(report),
     `user-MIA AUC ${figure(audit.user.auc)} ${interval(audit.user)}`,
     `${tprName(declaredFpr)} ${tprText(audit.user, declaredFpr)}`,
     worstGroupPart(audit.worstGroup),
@@ -40,6 +42,10 @@ function epsilonPart({ coordinator, limit, delta }: RoundReport['epsilon']): str
   if (coordinator === 'infinite' && limit === null) return 'eps inf';
   const over = limit === null ? '' : `/${limit.toFixed(2)}`;
   return `eps ${epsilonText(coordinator)}${over} (d=${deltaText(delta)})`;
+}
+
+function clippingPart({ clipping }: RoundReport): string[] {
+  return clipping ? [`clip norm ${clipNormText(clipping.clipNorm)}`] : [];
 }
 
 function worstGroupPart(group: RoundReport['audit']['worstGroup']): string {

@@ -13,6 +13,7 @@ import { type SeedsRow, seedsRows } from './seeds.ts';
 import { textTable } from './text-table.ts';
 import { verdict } from './verdict.ts';
 import {
+  clipNormText,
   counted,
   countText,
   deltaText,
@@ -90,6 +91,7 @@ function figures(reports: readonly RoundReport[], last: RoundReport): string[] {
     ...labelled([
       ['utility', utilityText(reports, last)],
       ['epsilon', epsilonLine(last)],
+      ...clippingLines(last),
       ['user-MIA', attackText(last)],
       ['worst group', groupText(last)],
       ['control', controlText(reports, last)],
@@ -126,6 +128,15 @@ function utilityText(reports: readonly RoundReport[], last: RoundReport): string
 function epsilonLine({ epsilon: { coordinator, recipients, delta, limit } }: RoundReport): string {
   const of = limit === null ? ', no limit' : ` of ${limit.toFixed(2)}`;
   return `coordinator ${epsilonText(coordinator)}${of}; model recipients ${epsilonText(recipients)}; delta ${deltaText(delta)}; per user, add or remove one`;
+}
+
+function clippingLines({ clipping }: RoundReport): [string, string][] {
+  if (!clipping) return [];
+  const { clipNorm, fractionWithin, nextClipNorm } = clipping;
+  const within = `${percent(fractionWithin)} of the users within it, noised`;
+  return [
+    ['clip norm', `${clipNormText(clipNorm)}, ${within}; ${clipNormText(nextClipNorm)} after this round`],
+  ];
 }
 
 function attackText({ audit }: RoundReport): string {

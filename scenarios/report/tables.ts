@@ -4,6 +4,7 @@ import { html, type Markup, type Part } from './markup.ts';
 import { attacksOf, fprsOf } from './run.ts';
 import { type Column, rangeMark, sharedScale, table } from './table.ts';
 import {
+  clipNormText,
   counted,
   countText,
   epsilonText,
@@ -189,6 +190,8 @@ export function roundsTable(reports: readonly RoundReport[]): Markup {
       { header: 'Utility', numeric: true, cell: ({ utility }) => figure(utility.value) },
       { header: 'ε coordinator', numeric: true, cell: ({ epsilon }) => epsilonText(epsilon.coordinator) },
       { header: 'ε recipients', numeric: true, cell: ({ epsilon }) => epsilonText(epsilon.recipients) },
+      { header: 'ε by RDP', numeric: true, cell: rdpCell },
+      ...clippingColumns(reports),
       {
         header: 'Attack AUC',
         numeric: true,
@@ -201,6 +204,28 @@ export function roundsTable(reports: readonly RoundReport[]): Markup {
     ],
     reports,
   );
+}
+
+/** Both views by Renyi divergences, the coordinator's first. */
+function rdpCell({ epsilon: { rdp } }: RoundReport): string {
+  return rdp ? `${epsilonText(rdp.coordinator)}, ${epsilonText(rdp.recipients)}` : '–';
+}
+
+/** Only where the clip norm adapts. */
+function clippingColumns(reports: readonly RoundReport[]): Column<RoundReport>[] {
+  if (!reports.some(({ clipping }) => clipping)) return [];
+  return [
+    {
+      header: 'Clip norm C',
+      numeric: true,
+      cell: ({ clipping }) => (clipping ? clipNormText(clipping.clipNorm) : '–'),
+    },
+    {
+      header: 'Within C, noised',
+      numeric: true,
+      cell: ({ clipping }) => (clipping ? percent(clipping.fractionWithin) : '–'),
+    },
+  ];
 }
 
 function passedText(passed: boolean): Part {

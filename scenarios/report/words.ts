@@ -27,6 +27,11 @@ export function epsilonText(epsilon: ReportedEpsilon): string {
   return Number(nearest) < epsilon ? (Number(nearest) + 0.01).toFixed(2) : nearest;
 }
 
+/** A clip norm in parameter units, three digits: `0.312`. */
+export function clipNormText(clipNorm: number): string {
+  return String(Number(clipNorm.toPrecision(3)));
+}
+
 /** Delta in scientific notation with at most three digits: `1e-6`. */
 export function deltaText(delta: number): string {
   return Number(delta.toPrecision(3)).toExponential();

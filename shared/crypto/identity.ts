@@ -36,7 +36,8 @@ export type SigningPurpose =
   | 'report'
   | 'farewell'
   | 'offer'
-  | 'decline';
+  | 'decline'
+  | 'receipt';
 
 /** A fresh identity from 32 bytes: of the operating system for real sites, of a seeded stream in simulations. */
 export function identityFrom(seed: Uint8Array): Identity {

@@ -21,13 +21,17 @@ export interface EncodedTable {
 }
 
 /**
- * Turn a table into a shard by the schema alone. Rows are grouped by user, users in order of first appearance, records in
+ * Turn a table into a shard by the schema alone. `isOurs` leaves rows (from 0) to other sites, unread. Rows are grouped by user, users in order of first appearance, records in
  * row order. Refuses the whole table at the first misfit: DATA_COLUMN_MISSING, DATA_VALUE_INVALID (not a finite number, a
  * missing value where none may be, no user id, a row of the wrong width), DATA_UNKNOWN_CATEGORY, or DATA_EMPTY.
  */
-export function encodeTable(schema: DataSchema, table: Table): EncodedTable {
+export function encodeTable(
+  schema: DataSchema,
+  table: Table,
+  isOurs: (row: number) => boolean = () => true,
+): EncodedTable {
   const columns = columnIndices(schema, table);
-  const users = groupByUser(schema, table, columns);
+  const users = groupByUser({ schema, table, columns }, isOurs);
   const numFeatures = featureNames(schema).length;
   const shard = {
     numFeatures,
@@ -71,9 +75,9 @@ function columnIndices(schema: DataSchema, table: Table): ReadonlyMap<string, nu
   return new Map(needed.map((column) => [column, table.header.indexOf(column)]));
 }
 
-function groupByUser(schema: DataSchema, table: Table, columns: ReadonlyMap<string, number>): UserGroups {
-  const rows = keptRows(schema, table, columns);
-  const idOf = userIdReader({ schema, table, columns });
+function groupByUser(source: Source, isOurs: (row: number) => boolean): UserGroups {
+  const rows = keptRows(source, isOurs);
+  const idOf = userIdReader(source);
   const userOf = new Map<string, number>();
   const firstRows: number[] = [];
   const owners = rows.map((row) => {
@@ -96,10 +100,11 @@ function groupByUser(schema: DataSchema, table: Table, columns: ReadonlyMap<stri
   return { ids: [...userOf.keys()], offsets, rows, records, firstRows: Int32Array.from(firstRows) };
 }
 
-function keptRows(schema: DataSchema, table: Table, columns: ReadonlyMap<string, number>): Int32Array {
+function keptRows({ schema, table, columns }: Source, isOurs: (row: number) => boolean): Int32Array {
   const drops = schema.drop.map((rule) => dropTest(rule, schema.missingMarkers, columns));
   const kept: number[] = [];
   table.rows.forEach((cells, row) => {
+    if (!isOurs(row)) return;
     if (cells.length !== table.header.length)
       throw new ParleyError(
         'DATA_VALUE_INVALID',
@@ -110,7 +115,7 @@ function keptRows(schema: DataSchema, table: Table, columns: ReadonlyMap<string,
   if (kept.length === 0)
     throw new ParleyError(
       'DATA_EMPTY',
-      `${table.source} gives no record: found ${table.rows.length} rows, of which the schema's drop rules leave 0; expected at least one; check the file and the drop rules`,
+      `${table.source} gives no record: found ${table.rows.length} rows, of which the site rule, if any, and the schema's drop rules leave 0; expected at least one; check the file and the rules`,
     );
   return Int32Array.from(kept);
 }

@@ -4,7 +4,7 @@ import { numUsers, type Shard, type SubpopulationColumn } from './shard.ts';
 
 /**
  * Cutting shards by user. A user's records are never divided: the privacy unit sits at one site, and its coin, clip and
- * noise are drawn there.
+ * noise are drawn there. Only `spreadSite` divides a person's records on purpose, for sites that link their users.
  */
 
 /** The named users of a shard, in the order given and with all their records. `users` are indices in 0 .. numUsers - 1. */
@@ -57,8 +57,19 @@ export function splitBySiteKey(shard: Shard, keyOf: (user: number) => string): M
  * anything that the records say. For scenarios that divide one table among simulated sites.
  */
 export function hashedSite(userId: string, numSites: number): number {
-  const digest = createHash('sha256').update(`parley site\n${userId}`).digest();
-  return digest.readUIntBE(0, 6) % numSites;
+  return hashed(`parley site\n${userId}`, numSites);
+}
+
+/**
+ * The site in 0 .. numSites - 1 of a row of a table (from 0), by SHA-256 of its number alone: it spreads the records of one
+ * person over the sites, as when she is a patient of several hospitals.
+ */
+export function spreadSite(row: number, numSites: number): number {
+  return hashed(`parley record site\n${row + 1}`, numSites);
+}
+
+function hashed(text: string, numSites: number): number {
+  return createHash('sha256').update(text).digest().readUIntBE(0, 6) % numSites;
 }
 
 /**

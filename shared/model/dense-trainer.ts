@@ -14,7 +14,7 @@ import { logitGradient } from './logit-gradient.ts';
 import { type Objective, objectiveOf } from './objective.ts';
 import type { ModelSpec } from './spec.ts';
 import { forEachStep } from './steps.ts';
-import { sumOverUsers, type TrainUser } from './user-loop.ts';
+import { sumOverUsers, type TrainUser, userRng } from './user-loop.ts';
 
 /**
  * Local training of stacks of dense layers, one user after another, in plain TypeScript on flat float32 arrays: no
@@ -54,7 +54,7 @@ function largestStep({ shard, users, plan }: LocalTask): number {
 function userTrainer(task: LocalTask, workspace: Workspace): TrainUser {
   const { shard, plan, round } = task;
   return (records, local) => {
-    const rng = (): Rng => task.rng.fork(`user/${records.user}`);
+    const rng = (): Rng => userRng(task, records.user);
     forEachStep({ numRecords: records.numRecords, plan, rng }, (epoch, rows) => {
       const step = stepRecords(shard, records, rows, workspace);
       propagate(workspace, local, step);

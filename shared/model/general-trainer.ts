@@ -11,7 +11,7 @@ import { assignParameters, parameterTensors, readParameters } from './parameters
 import { type ModelSpec, numClasses } from './spec.ts';
 import { forEachStep } from './steps.ts';
 import { firstUnusable } from './usable-features.ts';
-import { checkTask, sumOverUsers, type TrainUser, type UserRecords } from './user-loop.ts';
+import { checkTask, sumOverUsers, type TrainUser, type UserRecords, userRng } from './user-loop.ts';
 
 /**
  * Local training of any model by tfjs, one user after another, with its own loop over epochs. The model lives as long as
@@ -60,7 +60,7 @@ function userTrainer(engine: Engine, task: LocalTask, received: readonly Tensor[
       return;
     }
     selectBackend(backend);
-    const rng = (): Rng => task.rng.fork(`user/${records.user}`);
+    const rng = (): Rng => userRng(task, records.user);
     tf.tidy(() => {
       assignParameters(built, received);
       forEachStep({ numRecords: records.numRecords, plan, rng }, (epoch, rows) => {

@@ -30,22 +30,27 @@ export interface LocalTask {
   readonly round: number;
   /** Joint L2 bound over all parameters; 'unbounded' only where nothing is promised. */
   readonly clipNorm: number | 'unbounded';
-  /** Shuffles of records into steps; forked by user index. */
+  /**
+   * Each user's share of the clip norm, in (0, 1], shape (numUsers,) of the shard, so that users at several sites count once
+   * in all; 1 for everybody when left out. A user's clipped update enters the sum times her weight.
+   */
+  readonly weights?: Float64Array | undefined;
+  /** Shuffles of records into steps; forked by user id, so that a user's steps do not depend on who else is in the shard. */
   readonly rng: Rng;
 }
 
-/** What local training gives: the sum of clipped updates, and diagnostics that never leave the site. */
+/** What local training gives: the weighted sum of clipped updates, and diagnostics that never leave the site. */
 export interface LocalResult {
   readonly sum: SummedUpdate;
-  /** L2 norm of each drawn user's update before clipping, shape (users.length,), after non-finite ones became zero. */
+  /** L2 norm of each drawn user's update before clipping and weighting, shape (users.length,), after non-finite ones became zero. */
   readonly norms: Float64Array;
   /** Users whose update was not finite and was replaced by zero. */
   readonly nonFinite: number;
 }
 
 /**
- * Trains every drawn user on that user's records only, clips each update, and adds them up in float64 in ascending
- * order. Providers must agree with the naive per-user loop to float tolerance; the run says which one it uses and why.
+ * Trains every drawn user on that user's records only, clips each update, weights it, and adds them up in float64 in
+ * ascending order. Providers must agree with the naive per-user loop to float tolerance; the run says which one it uses and why.
  */
 export interface LocalTrainer {
   readonly provider: 'general' | 'dense';

@@ -4,6 +4,7 @@ import { numUsers } from '../data/shard.ts';
 import { ParleyError } from '../errors.ts';
 import { clipUpdate } from '../privacy/clip.ts';
 import type { RawUpdate, SummedUpdate } from '../privacy/update.ts';
+import type { Rng } from '../random/rng.ts';
 import { ClipNorm } from '../units.ts';
 import { numFeatures, numParams } from './layout.ts';
 import type { LocalResult, LocalTask } from './local-trainer.ts';
@@ -24,7 +25,8 @@ const stretchMs = 50;
 
 /**
  * The naive loop that every provider is measured against: one user after another in ascending order, each from the
- * received parameters; update = local - received in float32, clipped jointly over all parameters, summed in float64.
+ * received parameters; update = local - received in float32, clipped jointly over all parameters, weighted and summed in
+ * float64.
  *
  * @throws WRONG_SHAPE when parameters, features or users do not fit, MODEL_INVALID when the shard has more classes
  * than the model.
@@ -46,7 +48,7 @@ export async function sumOverUsers(
     trainUser(recordsOf(task, user), local);
     const { update, norm, finite } = clipUpdate(rawUpdate(local, task.parameters), clipNorm);
     norms[index] = norm;
-    if (finite) addTo(sum, update);
+    if (finite) addTo(sum, update, task.weights?.[user] ?? 1);
     else nonFinite += 1;
     if (performance.now() > deadline) {
       await setImmediate();
@@ -71,6 +73,7 @@ export function checkTask(task: LocalTask, spec: ModelSpec): void {
       `model: tells ${numClasses(spec)} classes apart, but the data have ${shard.numClasses}`,
     );
   }
+  checkWeights(task);
   let previous = -1;
   for (const user of users) {
     if (user <= previous || user >= numUsers(shard)) {
@@ -83,9 +86,29 @@ export function checkTask(task: LocalTask, spec: ModelSpec): void {
   }
 }
 
-function requireEqual(what: string, got: number, expected: number): void {
+/** A weight above 1, or no number, would lift a user's influence above the clip norm. */
+function checkWeights({ weights, shard }: LocalTask): void {
+  if (weights === undefined) return;
+  requireEqual('users with a weight', weights.length, numUsers(shard), 'the shard');
+  const wrong = weights.findIndex((weight) => !(weight > 0 && weight <= 1));
+  if (wrong >= 0)
+    throw new ParleyError(
+      'WRONG_SHAPE',
+      `local task: user ${wrong} has weight ${weights[wrong] ?? NaN}; expected a number in (0, 1]`,
+    );
+}
+
+function requireEqual(what: string, got: number, expected: number, where = 'the model'): void {
   if (got === expected) return;
-  throw new ParleyError('WRONG_SHAPE', `local task: ${got} ${what}, but the model has ${expected}`);
+  throw new ParleyError('WRONG_SHAPE', `local task: ${got} ${what}, but ${where} has ${expected}`);
+}
+
+/**
+ * A user's own stream, by id: an index would shift when another user leaves the data, and then neighbouring data sets would
+ * differ in everybody's shuffles.
+ */
+export function userRng({ rng, shard }: LocalTask, user: number): Rng {
+  return rng.fork(`user/${shard.userIds[user] ?? ''}`);
 }
 
 function recordsOf({ shard, plan }: LocalTask, user: number): UserRecords {
@@ -103,8 +126,9 @@ function rawUpdate(local: Float32Array, received: Float32Array): RawUpdate {
   return local as RawUpdate;
 }
 
-function addTo(sum: Float64Array, update: Float32Array): void {
-  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + (update[i] ?? 0);
+/** A weight of 1 leaves every bit as it is. */
+function addTo(sum: Float64Array, update: Float32Array, weight: number): void {
+  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + weight * (update[i] ?? 0);
 }
 
 function summedUpdate(sum: Float64Array): SummedUpdate {

@@ -1,14 +1,24 @@
+import { assertNever } from '../errors.ts';
+import { discreteGaussians } from '../random/discrete-gaussian.ts';
 import { standardNormals } from '../random/gaussian.ts';
 import type { Rng } from '../random/rng.ts';
-import type { ClipNorm, NoiseMultiplier, SamplingRate } from '../units.ts';
-import { type MechanismEvent, sampledGaussian } from './accounting/event.ts';
+import type { ClipNorm, NoiseMultiplier } from '../units.ts';
 import { gridStep, sensitivitySlack, toGrid } from './grid.ts';
 import type { NoisedUpdate, SummedUpdate } from './update.ts';
+
+/**
+ * How noise is drawn. 'rounded-gaussian': a normal number in float64, rounded to the grid; fast. 'discrete-gaussian': the
+ * discrete Gaussian of Canonne, Kamath and Steinke (2020) in integer arithmetic; exact, and some ten times slower.
+ * docs/noise.md bounds what either adds to the Gaussian's (epsilon, delta).
+ */
+export type Sampler = 'rounded-gaussian' | 'discrete-gaussian';
 
 /** What fixes the noise: clip norm C in parameter units, noise multiplier z without dimension. */
 export interface NoiseOptions {
   readonly clipNorm: ClipNorm;
   readonly noiseMultiplier: NoiseMultiplier;
+  /** 'rounded-gaussian' unless given. */
+  readonly sampler?: Sampler;
 }
 
 declare const drawnFor: unique symbol;
@@ -17,45 +27,61 @@ declare const drawnFor: unique symbol;
  * Noise for one release, shape (numParams,), integers in grid units, and what it was drawn for. For one release only:
  * used twice, the difference of both releases would hold no noise at all.
  */
-export type NoiseVector = Float64Array & { readonly [drawnFor]: true } & NoiseOptions;
-
-/** What leaves the site, with the event that describes it. Neighbouring: one user added or removed. */
-export interface Release {
-  readonly update: NoisedUpdate;
-  readonly event: MechanismEvent;
-}
+export type NoiseVector = Float64Array & { readonly [drawnFor]: true } & Required<NoiseOptions>;
 
 /** Standard deviation sigma = z * C, parameter units. The only place where a noise multiplier becomes one. */
 export function noiseStdDev(noiseMultiplier: NoiseMultiplier, clipNorm: ClipNorm): number {
   return noiseMultiplier * clipNorm;
 }
 
-/**
- * Rounded Gaussian noise of standard deviation z * C * (1 + slack) / g in grid units. Draw it before the data are touched,
- * so that the time it takes tells nothing about them (Jin et al. 2022, arXiv:2112.05307).
- */
-export function drawNoise(rng: Rng, numParams: number, options: NoiseOptions): NoiseVector {
-  const { clipNorm, noiseMultiplier } = options;
-  const stdDev = noiseStdDev(noiseMultiplier, clipNorm);
-  const gridStdDev = (stdDev * (1 + sensitivitySlack(numParams))) / gridStep(clipNorm, numParams);
-  const values = standardNormals(rng, numParams);
-  values.forEach((value, index) => {
-    values[index] = Math.round(value * gridStdDev);
-  });
-  return Object.assign(values, { clipNorm, noiseMultiplier }) as NoiseVector;
+/** Standard deviation z * C * (1 + slack) / g of a release's noise in grid units. */
+export function gridStdDev({ clipNorm, noiseMultiplier }: NoiseOptions, numParams: number): number {
+  const stdDev = noiseStdDev(noiseMultiplier, clipNorm) * (1 + sensitivitySlack(numParams));
+  return stdDev / gridStep(clipNorm, numParams);
 }
 
 /**
- * Put the sum on the grid, add the noise in integers and saturate to int32; with the event that accounts for it. Since
- * x + round(n) = round(x + n) for integer x, this post-processes the continuous Gaussian mechanism.
+ * Gaussian noise on the grid, of standard deviation z * C * (1 + slack) / g in grid units. Draw it before the data are
+ * touched, so that the time it takes tells nothing about them (Jin et al. 2022, arXiv:2112.05307).
+ * Throws RangeError where the discrete Gaussian is asked for beyond its range (see discreteGaussians).
+ */
+export function drawNoise(rng: Rng, numParams: number, options: NoiseOptions): NoiseVector {
+  const { clipNorm, noiseMultiplier, sampler = 'rounded-gaussian' } = options;
+  const values = drawn(rng, numParams, { sampler, stdDev: gridStdDev(options, numParams) });
+  return Object.assign(values, { clipNorm, noiseMultiplier, sampler }) as NoiseVector;
+}
+
+function drawn(
+  rng: Rng,
+  count: number,
+  { sampler, stdDev }: { readonly sampler: Sampler; readonly stdDev: number },
+): Float64Array {
+  switch (sampler) {
+    case 'rounded-gaussian':
+      return rounded(standardNormals(rng, count), stdDev);
+    case 'discrete-gaussian':
+      return discreteGaussians(rng, count, stdDev);
+    default:
+      return assertNever(sampler);
+  }
+}
+
+/** The values times a standard deviation, rounded to integers in place. */
+function rounded(values: Float64Array, stdDev: number): Float64Array {
+  for (let i = 0; i < values.length; i++) values[i] = Math.round((values[i] ?? 0) * stdDev);
+  return values;
+}
+
+/**
+ * Put the sum on the grid, add the noise in integers and saturate to int32. Since x + round(n) = round(x + n) for integer x, rounded noise post-processes the continuous Gaussian mechanism; for discrete
+ * noise see docs/noise.md.
  * Throws RangeError when the noise was drawn for another length, clip norm or noise multiplier.
  */
 export function release(
   sum: SummedUpdate,
   noise: NoiseVector,
-  options: NoiseOptions & { readonly samplingRate: SamplingRate },
-): Release {
-  const { clipNorm, noiseMultiplier, samplingRate } = options;
+  { clipNorm, noiseMultiplier }: NoiseOptions,
+): NoisedUpdate {
   const fits = noise.length === sum.length && noise.clipNorm === clipNorm;
   if (!fits || noise.noiseMultiplier !== noiseMultiplier)
     throw new RangeError(
@@ -65,12 +91,12 @@ export function release(
   noise.forEach((value, index) => {
     noised[index] = (noised[index] ?? 0) + value;
   });
-  return { update: saturated(noised), event: sampledGaussian(noiseMultiplier, samplingRate) };
+  return saturated(noised);
 }
 
 /** The sum on a grid of the given step, without any noise: no protection whatever. For simulations of what noise prevents. */
-export function releaseWithoutNoise(sum: SummedUpdate, step: number): Release {
-  return { update: saturated(toGrid(sum, step)), event: { type: 'non-private' } };
+export function releaseWithoutNoise(sum: SummedUpdate, step: number): NoisedUpdate {
+  return saturated(toGrid(sum, step));
 }
 
 function saturated(values: Float64Array): NoisedUpdate {

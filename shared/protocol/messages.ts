@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { PublicKey, Signature } from '../crypto/identity.ts';
 import { type ErrorCode, errorCodes } from '../errors.ts';
 import { RoundIndex, RunId, Sha256, SiteId } from '../units.ts';
+import { LedgerPosition } from './ledger-position.ts';
 
 /**
  * Every message on the wire (docs/protocol.md has the table). Clients ask and the coordinator replies; what the
@@ -38,8 +39,8 @@ export const Offer = z.strictObject({
   stage: Stage,
   sha256: Sha256,
   sizeBytes: size.positive(),
-  /** Hash of the newest entry of the site's ledger. */
-  ledgerHead: Sha256,
+  /** Of the site's ledger, when it signed this. */
+  ledger: LedgerPosition,
 });
 export type Offer = z.infer<typeof Offer>;
 
@@ -50,8 +51,20 @@ export const Decline = z.strictObject({
   stage: Stage,
   code: z.string(),
   detail: z.string().max(2000),
+  ledger: LedgerPosition,
 });
 export type Decline = z.infer<typeof Decline>;
+
+/** Body of the coordinator's receipt: it holds the whole of this upload, which the site offered at this ledger position. */
+export const Receipt = z.strictObject({
+  run: RunId,
+  round: RoundIndex,
+  site: SiteId,
+  stage: Stage,
+  sha256: Sha256,
+  ledger: LedgerPosition,
+});
+export type Receipt = z.infer<typeof Receipt>;
 
 // The cast says what Object.keys does not: the keys of this constant table are its type's keys.
 const code = z.enum(Object.keys(errorCodes) as ErrorCode[]);
@@ -73,6 +86,8 @@ export const Request = z.discriminatedUnion('type', [
     site: SiteId,
     publicKey: PublicKey,
     nonce,
+    /** Of the site's ledger now; LEDGER_ROLLBACK when it is older than one that the coordinator has seen. */
+    ledger: LedgerPosition,
     signature: Signature,
   }),
   z.strictObject({ type: z.literal('fetch'), sha256: Sha256, offset: size }),
@@ -83,12 +98,13 @@ export const Request = z.discriminatedUnion('type', [
 export type Request = z.infer<typeof Request>;
 
 export const Reply = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('welcome'), signature: Signature }),
+  /** `ledger` is the newest position that the coordinator has seen of this site; a site that never was there must stop. */
+  z.strictObject({ type: z.literal('welcome'), ledger: LedgerPosition.nullable(), signature: Signature }),
   z.strictObject({ type: z.literal('piece'), offset: size, totalBytes: size, sha256: Sha256, bytes }),
   /** Send the upload's bytes from this offset on. */
   z.strictObject({ type: z.literal('proceed'), offset: size }),
-  /** The whole upload, or the refusal to take part, is stored. */
-  z.strictObject({ type: z.literal('accepted') }),
+  /** The whole upload, or the refusal to take part, is stored; uploads have a receipt. */
+  z.strictObject({ type: z.literal('accepted'), receipt: Signed.optional() }),
   z.strictObject({ type: z.literal('refused'), code, detail: z.string() }),
 ]);
 export type Reply = z.infer<typeof Reply>;

@@ -1,22 +1,53 @@
 import { z } from 'zod';
+import { assertNever } from '../errors.ts';
 import { LocalPlan } from '../model/local-trainer.ts';
 import { ModelSpec } from '../model/spec.ts';
+import { type MechanismEvent, sampledGaussian } from '../privacy/accounting/event.ts';
+import {
+  type BitRelease,
+  bitReleaseEvent,
+  isDivisible,
+  jointClipNorm,
+} from '../privacy/adaptive-clipping.ts';
+import { BandedMatrix, noiseFactorOfRound } from '../privacy/banded-matrix.ts';
 import { gridStep } from '../privacy/grid.ts';
 import { ClipNorm, Delta, NoiseMultiplier, RoundIndex, RunId, SamplingRate, Sha256 } from '../units.ts';
 
 /** Rises when a message changes meaning; a peer of another version is refused with PROTOCOL_MISMATCH. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** What a round promises its users. */
 export const Protection = z.discriminatedUnion('type', [
   /** User-level differential privacy, add or remove one user; every site adds the full noise z * C itself. */
+  z
+    .strictObject({
+      type: z.literal('user-dp'),
+      mode: z.literal('local'),
+      /** C of this round. */
+      clipNorm: ClipNorm,
+      /** z, charged for all that the release holds. */
+      noiseMultiplier: NoiseMultiplier,
+      samplingRate: SamplingRate,
+      /** The delta at which epsilon is reported and limited. */
+      delta: Delta,
+      /** The release also counts the users within C, with each site's own noise of this standard deviation in users. */
+      adaptiveClipping: z.strictObject({ bitStdDev: z.number().positive() }).optional(),
+    })
+    .refine(
+      ({ noiseMultiplier, adaptiveClipping }) =>
+        !adaptiveClipping || isDivisible({ noiseMultiplier, ...adaptiveClipping }),
+      'adaptiveClipping.bitStdDev must be more than half the noise multiplier',
+    ),
+  /**
+   * The same without coins: each user takes part in one of `minSeparation` rounds, and each site's own noise is correlated
+   * over rounds (docs/banded-noise.md). z is before the matrix's sensitivity.
+   */
   z.strictObject({
-    type: z.literal('user-dp'),
+    type: z.literal('user-dp-banded'),
     mode: z.literal('local'),
     clipNorm: ClipNorm,
     noiseMultiplier: NoiseMultiplier,
-    samplingRate: SamplingRate,
-    /** The delta at which epsilon is reported and limited. */
+    matrix: BandedMatrix,
     delta: Delta,
   }),
   /** No clipping and no noise: positive controls and baselines. `gridRange` only sets the step of the integer grid. */
@@ -24,9 +55,71 @@ export const Protection = z.discriminatedUnion('type', [
 ]);
 export type Protection = z.infer<typeof Protection>;
 
-/** Step of the integer grid that a plan's updates lie on, parameter units: sites round to it, the coordinator scales by it. */
-export function planGridStep(protection: Protection, numParams: number): number {
-  return gridStep(protection.type === 'none' ? protection.gridRange : protection.clipNorm, numParams);
+/** What a plan's releases look like: how sites make them and how the coordinator reads them. */
+export interface ReleaseShape {
+  /** Length of a release: the parameters, and the count of users within C where the clip norm adapts. */
+  readonly numCoordinates: number;
+  /** L2 bound on all that one user adds to a release, parameter units: C, or C and the count jointly. */
+  readonly clipNorm: ClipNorm;
+  /** Step of the integer grid, parameter units. */
+  readonly gridStep: number;
+}
+
+/** The shape of a plan's releases, for the side that makes them and the side that reads them. */
+export function releaseShape(protection: Protection, numParams: number): ReleaseShape {
+  const release = adaptiveRelease(protection);
+  const numCoordinates = release ? numParams + 1 : numParams;
+  const clipNorm = release ? jointClipNorm(release) : rangeOf(protection);
+  return { numCoordinates, clipNorm, gridStep: gridStep(clipNorm, numCoordinates) };
+}
+
+/** Sizes of the tensors that a plan's releases are made of, from those of the model; the count is one of its own. */
+export function releaseTensors(protection: Protection, modelTensors: readonly number[]): readonly number[] {
+  return adaptiveRelease(protection) ? [...modelTensors, 1] : modelTensors;
+}
+
+/** C, z and sigma_b of a round whose release counts the users within C; undefined for one that does not. */
+export function adaptiveRelease(protection: Protection): BitRelease | undefined {
+  if (protection.type !== 'user-dp' || !protection.adaptiveClipping) return undefined;
+  const { clipNorm, noiseMultiplier, adaptiveClipping } = protection;
+  return { clipNorm, noiseMultiplier, ...adaptiveClipping };
+}
+
+/**
+ * What a release under a plan costs: budgets before it, the ledger after it and the coordinator's mirror all use this. A
+ * site's first release under a banded matrix pays for all of its rounds.
+ */
+export function plannedEvent(protection: Protection, isFirst = true): MechanismEvent {
+  switch (protection.type) {
+    case 'user-dp': {
+      const release = adaptiveRelease(protection);
+      return release
+        ? bitReleaseEvent(release, protection.samplingRate)
+        : sampledGaussian(protection.noiseMultiplier, protection.samplingRate);
+    }
+    case 'user-dp-banded': {
+      const { noiseMultiplier, matrix } = protection;
+      return { type: isFirst ? 'banded-matrix' : 'banded-matrix-step', noiseMultiplier, matrix };
+    }
+    case 'none':
+      return { type: 'non-private' };
+    default:
+      return assertNever(protection);
+  }
+}
+
+/** The share of a site's users that takes part in a round on average, in (0, 1]: public, for denominators. */
+export function participationRate(protection: Protection): number {
+  return protection.type === 'user-dp-banded' ? 1 / protection.matrix.minSeparation : protection.samplingRate;
+}
+
+/** Standard deviation of a round's noise over z C: above 1 where noise is correlated over rounds. */
+export function noiseFactor(protection: Protection, round: number): number {
+  return protection.type === 'user-dp-banded' ? noiseFactorOfRound(protection.matrix, round) : 1;
+}
+
+function rangeOf(protection: Protection): ClipNorm {
+  return protection.type === 'none' ? protection.gridRange : protection.clipNorm;
 }
 
 const durationMs = z.number().int().nonnegative();

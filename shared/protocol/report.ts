@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Delta, RoundIndex, RunId, Sha256, SiteId } from '../units.ts';
+import { ClipNorm, Delta, RoundIndex, RunId, Sha256, SiteId } from '../units.ts';
 
 /**
  * What a round leaves behind: one JSON line of rounds.jsonl, the body of the signed report to the sites, and the input
@@ -110,9 +110,21 @@ export const RoundReport = z.strictObject({
   epsilon: z.strictObject({
     coordinator: ReportedEpsilon,
     recipients: ReportedEpsilon,
+    /** The same two by Renyi divergences: looser, beside the figures that count. */
+    rdp: z.strictObject({ coordinator: ReportedEpsilon, recipients: ReportedEpsilon }).optional(),
     delta: Delta,
     limit: z.number().positive().nullable(),
   }),
+  /** Only where the clip norm adapts. */
+  clipping: z
+    .strictObject({
+      /** C of this round, parameter units. */
+      clipNorm: ClipNorm,
+      /** Share of the users whose updates were within it, noised: part of the release that epsilon covers. */
+      fractionWithin: rate,
+      nextClipNorm: ClipNorm,
+    })
+    .optional(),
   audit: AuditReport,
   policy: z.strictObject({ action: z.enum(['go-on', 'warn', 'stop']), reasons: z.array(z.string()) }),
   /** Refused messages so far in the run, by error code. */

@@ -1,5 +1,4 @@
 import type { SamplingRate } from '../units.ts';
-import { openUniform } from './gaussian.ts';
 import type { Rng } from './rng.ts';
 
 /**
@@ -18,6 +17,25 @@ export function poissonSample(rng: Rng, population: number, rate: SamplingRate):
   const drawn: number[] = [];
   for (let index = gap(); index < population; index += 1 + gap()) drawn.push(index);
   return Int32Array.from(drawn);
+}
+
+const smallEnd = 2 ** -32;
+
+/**
+ * Uniform on (0, 1), fine-grained towards 0, never 0 and never 1.
+ *
+ * Multiples of 2^-53 would cut the longest gaps short and leave a few isolated ones just below. Given that a uniform number
+ * is under 2^-32, its quotient by 2^-32 is uniform again, so there a fresh one takes its place and the spacing stays under
+ * 2^-21 of the value however long the gap.
+ */
+export function openUniform(rng: Rng): number {
+  let scale = 1;
+  let value = rng.uniform();
+  while (value < smallEnd) {
+    scale *= smallEnd;
+    value = rng.uniform();
+  }
+  return scale * value;
 }
 
 /** The numbers 0 .. length - 1 in uniformly random order (Fisher and Yates; Durstenfeld 1964). */

@@ -8,10 +8,9 @@ import { roundLine } from '../../scenarios/report/line.ts';
 import { loadScenario, Scenario } from '../../scenarios/scenario.ts';
 import { numClassesOf, numFeaturesOf, parseDataSchema } from '../../shared/data/schema.ts';
 import { numClasses } from '../../shared/model/spec.ts';
-import { sampledGaussian } from '../../shared/privacy/accounting/event.ts';
-import { rdpEpsilon } from '../../shared/privacy/accounting/rdp-accountant.ts';
+import { reportedEpsilon } from '../../shared/privacy/accounting/accountants.ts';
 import { Manifest } from '../../shared/protocol/manifest.ts';
-import { Plan, protocolVersion } from '../../shared/protocol/plan.ts';
+import { Plan, plannedEvent, protocolVersion } from '../../shared/protocol/plan.ts';
 import { RoundReport } from '../../shared/protocol/report.ts';
 import { aReport } from '../support/a-report.ts';
 import { codeBlocks, type Key, keysOf, read, repositoryFiles } from './documents.ts';
@@ -84,9 +83,7 @@ describe("the README's files", () => {
     expect(() => {
       checkPlan(plan, policy);
     }).not.toThrow();
-    if (protection.type === 'none') throw new Error('the example should protect its users');
-    const event = sampledGaussian(protection.noiseMultiplier, protection.samplingRate);
-    const spent = rdpEpsilon([{ event, count: rounds }], policy.delta);
+    const spent = reportedEpsilon([{ event: plannedEvent(protection), count: rounds }], policy.delta);
     expect(spent).toBeLessThanOrEqual(policy.maxEpsilon);
     expect(spent).toBeGreaterThan(0.9 * policy.maxEpsilon);
   });

@@ -34,7 +34,11 @@ export const federationSettings = {
   deadlines: { answerAfterMs: 300 },
 };
 
-export const sitePolicy = { maxEpsilon: 30, delta: 1e-5, minNoiseMultiplier: 1, minSites: 2 };
+/** All bytes are kept, so that tests can compute every model again from them. */
+export const sitePolicy = {
+  ...{ maxEpsilon: 30, delta: 1e-5, minNoiseMultiplier: 1, minSites: 2 },
+  keepReleases: 'all',
+};
 
 /** Overrides of the files, merged at the top level. */
 export interface FederationOverrides {

@@ -44,7 +44,8 @@ export function siteFiles(folder: string, name: string, change: SiteChange = {})
   const identity = identityFrom(seededRng(seed).fork(name).bytes(32));
   write('identity.json', identity);
   write('data.csv', tableOf(name, change.users ?? 24));
-  write('policy.yaml', { maxEpsilon: 50, delta: 1e-5, minNoiseMultiplier: 0.5, ...change.policy });
+  const limits = { maxEpsilon: 50, delta: 1e-5, minNoiseMultiplier: 0.5 };
+  write('policy.yaml', { ...limits, keepReleases: 'all', ...change.policy });
   const feature = { type: 'numeric', min: -1, max: 1 };
   write('schema.yaml', {
     user: { column: 'patient' },

@@ -7,7 +7,7 @@ import { sha256 } from '../../shared/crypto/encoding.ts';
 import type { Shard } from '../../shared/data/shard.ts';
 import type { LocalTask, LocalTrainer } from '../../shared/model/local-trainer.ts';
 import type { SummedUpdate } from '../../shared/privacy/update.ts';
-import { Plan } from '../../shared/protocol/plan.ts';
+import { Plan, protocolVersion } from '../../shared/protocol/plan.ts';
 import { seededRng } from '../../shared/random/rng.ts';
 import { RunId, Seed } from '../../shared/units.ts';
 import { temporaryFolder } from './temporary.ts';
@@ -50,7 +50,7 @@ export interface PlanChange {
 /** A plan for the tiny model, as it comes off the wire: z 1.5, C 0.25, q 0.5. */
 export function aPlan({ round = 4, minSites = 2, answerAfterMs = 500, ...change }: PlanChange = {}): Plan {
   return Plan.parse({
-    protocolVersion: 1,
+    protocolVersion,
     run,
     round,
     rounds: 10,

@@ -1,6 +1,13 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import Database from 'libsql';
 import { z } from 'zod';
+import { type NewRelease, openLedger } from '../../client/ledger.ts';
+import { sha256 } from '../../shared/crypto/encoding.ts';
 import { MechanismEvent } from '../../shared/privacy/accounting/event.ts';
+import { RoundIndex } from '../../shared/units.ts';
+import { run } from './a-site.ts';
+import { temporaryFolder } from './temporary.ts';
 
 const Row = z.object({
   run: z.string(),
@@ -38,4 +45,66 @@ export function ledgerRows(file: string): {
   } finally {
     database.close();
   }
+}
+
+/** Everything of a ledger that lies on the disk, without what SQLite makes anew. */
+export interface LedgerFiles {
+  readonly main?: Uint8Array | undefined;
+  readonly wal?: Uint8Array | undefined;
+  readonly mark?: Uint8Array | undefined;
+}
+
+const suffixes = { main: '', wal: '-wal', mark: '.mark' } as const;
+
+/** Copy a ledger's files, also while it is open: what a crash at this moment would leave. */
+export function copyOf(ledger: string): LedgerFiles {
+  const read = (path: string): Uint8Array | undefined => (existsSync(path) ? readFileSync(path) : undefined);
+  return {
+    main: read(ledger + suffixes.main),
+    wal: read(ledger + suffixes.wal),
+    mark: read(ledger + suffixes.mark),
+  };
+}
+
+/** Lay copied files out as the ledger of this path, which has none yet. */
+export function layOut(ledger: string, files: LedgerFiles): void {
+  for (const part of ['main', 'wal', 'mark'] as const) {
+    const content = files[part];
+    if (content) writeFileSync(ledger + suffixes[part], content);
+  }
+}
+
+/** Do something to a ledger with SQL, as somebody at the site could. */
+export function alterLedger(ledger: string, ...statements: readonly string[]): void {
+  const database = new Database(ledger);
+  for (const statement of statements) database.exec(statement);
+  database.close();
+}
+
+export const gaussian = MechanismEvent.parse({ type: 'gaussian', noiseMultiplier: 3 });
+export const sampled = MechanismEvent.parse({
+  type: 'poisson-subsampled-gaussian',
+  noiseMultiplier: 1.5,
+  samplingRate: 0.125,
+});
+
+/** A release of five bytes, with something changed. */
+export function aRelease(round: number, change: Partial<NewRelease> = {}): NewRelease {
+  return {
+    run,
+    round: RoundIndex.parse(round),
+    planSha256: sha256(`plan ${round}`),
+    event: round % 2 === 0 ? sampled : gaussian,
+    bytes: Uint8Array.of(round, 2, 3, 255, 0),
+    ...change,
+  };
+}
+
+/** A ledger of three rounds that was closed again. */
+export async function threeRounds(): Promise<string> {
+  const path = join(temporaryFolder(), 'ledger.sqlite');
+  const ledger = await openLedger(path);
+  for (const round of [0, 1, 2]) await ledger.commit(aRelease(round));
+  await ledger.close();
+  return path;
 }

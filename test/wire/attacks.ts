@@ -4,11 +4,13 @@ import { helloTo } from '../../shared/protocol/handshake.ts';
 import { chunkBytes, type Offer, type Reply } from '../../shared/protocol/messages.ts';
 import { sealed } from '../../shared/protocol/signed.ts';
 import { RoundIndex, RunId, SiteId } from '../../shared/units.ts';
+import { position } from '../support/ledger-positions.ts';
 import { about, type Fixture, modelHash, payload } from './fixture.ts';
 import { alpha, beta, coordinator, run, type TestSite } from './site.ts';
 
 const parties = { run, site: alpha.site, coordinator: coordinator.publicKey };
 const nonce = '5'.repeat(64);
+const content = { nonce, ledger: position(5) };
 const stranger = identityFrom(new Uint8Array(32).fill(66));
 const hash = sha256(payload);
 
@@ -45,19 +47,19 @@ export function beforeHello(): [string, string, Attack][] {
       'UNKNOWN_KEY',
       async (site) => {
         const unknown = { ...parties, site: SiteId.parse('mallory') };
-        return site.raw(helloTo(await site.notice('challenge'), unknown, stranger, nonce));
+        return site.raw(helloTo(await site.notice('challenge'), unknown, stranger, content));
       },
     ],
     [
       'a known site with another key',
       'UNKNOWN_KEY',
-      async (site) => site.raw(helloTo(await site.notice('challenge'), parties, stranger, nonce)),
+      async (site) => site.raw(helloTo(await site.notice('challenge'), parties, stranger, content)),
     ],
     [
       "a known key without its secret, signed by a stranger's",
       'BAD_SIGNATURE',
       async (site) => {
-        const hello = helloTo(await site.notice('challenge'), parties, stranger, nonce);
+        const hello = helloTo(await site.notice('challenge'), parties, stranger, content);
         return site.raw({ ...hello, publicKey: alpha.identity.publicKey });
       },
     ],
@@ -66,7 +68,7 @@ export function beforeHello(): [string, string, Attack][] {
       'BAD_SIGNATURE',
       async (site, fixture) => {
         const other = fixture.join({ ...alpha, silent: true });
-        return site.raw(helloTo(await other.notice('challenge'), parties, alpha.identity, nonce));
+        return site.raw(helloTo(await other.notice('challenge'), parties, alpha.identity, content));
       },
     ],
     [
@@ -74,18 +76,18 @@ export function beforeHello(): [string, string, Attack][] {
       'BAD_SIGNATURE',
       async (site) => {
         const elsewhere = { ...parties, coordinator: stranger.publicKey };
-        return site.raw(helloTo(await site.notice('challenge'), elsewhere, alpha.identity, nonce));
+        return site.raw(helloTo(await site.notice('challenge'), elsewhere, alpha.identity, content));
       },
     ],
     [
       'a hello in a later version, with fields that this one does not know',
       'PROTOCOL_MISMATCH',
       async (site) => {
-        const hello = helloTo(await site.notice('challenge'), parties, alpha.identity, nonce);
-        return site.raw({ ...hello, protocolVersion: 2, proof: { of: 'something' } });
+        const hello = helloTo(await site.notice('challenge'), parties, alpha.identity, content);
+        return site.raw({ ...hello, protocolVersion: 3, proof: { of: 'something' } });
       },
     ],
-    ['a misshapen hello', 'MESSAGE_INVALID', (site) => site.raw({ type: 'hello', protocolVersion: 1 })],
+    ['a misshapen hello', 'MESSAGE_INVALID', (site) => site.raw({ type: 'hello', protocolVersion: 2 })],
   ];
 }
 
@@ -144,10 +146,11 @@ export function afterHello(): [string, string, Attack][] {
       (site) =>
         site.raw({
           type: 'hello',
-          protocolVersion: 1,
+          protocolVersion: 2,
           site: 'mallory',
           publicKey: stranger.publicKey,
           nonce,
+          ledger: position(5),
           signature: '0'.repeat(128),
         }),
     ],

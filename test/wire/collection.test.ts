@@ -5,12 +5,23 @@ import { ParleyError } from '../../shared/errors.ts';
 import { chunkBytes, type Decline } from '../../shared/protocol/messages.ts';
 import { sealed } from '../../shared/protocol/signed.ts';
 import { RoundIndex } from '../../shared/units.ts';
-import { about, type Fixture, model, modelHash, noLimit, openFixture, payload, round } from './fixture.ts';
+import { position } from '../support/ledger-positions.ts';
+import {
+  about,
+  type Fixture,
+  model,
+  modelHash,
+  noLimit,
+  openFixture,
+  payload,
+  round,
+  uploadBy,
+} from './fixture.ts';
 import { links } from './links.ts';
 import { alpha, beta, run, type TestSite } from './site.ts';
 
 const withCode = (code: string): unknown => expect.objectContaining({ code });
-const update = { identity: alpha.identity, about, bytes: payload };
+const update = uploadBy(alpha);
 const small = payload.slice(0, 5000);
 
 describe.each(links)('%s', (_name, open) => {
@@ -106,7 +117,14 @@ describe.each(links)('%s', (_name, open) => {
   test('a site can decline, once for all', async () => {
     const collection = fixture.ask({ sites: [alpha.site] });
     const site = await joined();
-    const decline: Decline = { run, round, stage: 'update', code: 'BUDGET_EXCEEDED', detail: 'no' };
+    const decline: Decline = {
+      run,
+      round,
+      stage: 'update',
+      code: 'BUDGET_EXCEEDED',
+      detail: 'no',
+      ledger: position(5),
+    };
     const send = (body: Decline) =>
       site.raw({ type: 'decline', signed: sealed(alpha.identity, 'decline', body) });
     expect(await send(decline)).toEqual({ type: 'accepted' });
@@ -122,7 +140,14 @@ describe.each(links)('%s', (_name, open) => {
     fixture.ask();
     const site = await joined();
     await upload(site, update);
-    const decline = { run, round, stage: 'update', code: 'BUDGET_EXCEEDED', detail: 'no' };
+    const decline = {
+      run,
+      round,
+      stage: 'update',
+      code: 'BUDGET_EXCEEDED',
+      detail: 'no',
+      ledger: position(5),
+    };
     const reply = await site.raw({ type: 'decline', signed: sealed(alpha.identity, 'decline', decline) });
     expect(reply).toMatchObject({ type: 'refused', code: 'EQUIVOCATION' });
   });
@@ -136,7 +161,7 @@ describe.each(links)('%s', (_name, open) => {
     const other = await joined(beta);
     const seen: number[][] = [];
     const settled = collection.settled({ ...noLimit, progress: (...of) => void seen.push(of) });
-    await upload(other, { ...update, identity: beta.identity });
+    await upload(other, { ...update, site: beta.site, identity: beta.identity });
     await settled;
     expect(seen[0]).toEqual([1, 2]);
     expect(seen.at(-1)).toEqual([2, 2]);

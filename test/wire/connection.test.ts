@@ -7,12 +7,14 @@ import { helloTo, isWelcomeGenuine } from '../../shared/protocol/handshake.ts';
 import { chunkBytes } from '../../shared/protocol/messages.ts';
 import { opened } from '../../shared/protocol/signed.ts';
 import { RoundIndex } from '../../shared/units.ts';
-import { about, type Fixture, model, modelHash, noLimit, openFixture, payload, round } from './fixture.ts';
+import { position } from '../support/ledger-positions.ts';
+import { type Fixture, model, modelHash, noLimit, openFixture, payload, round, uploadBy } from './fixture.ts';
 import { links } from './links.ts';
 import { alpha, beta, coordinator, run, type TestSite } from './site.ts';
 
 const withCode = (code: string): unknown => expect.objectContaining({ code });
-const update = { identity: alpha.identity, about, bytes: payload };
+const content = { nonce: '5'.repeat(64), ledger: position(5) };
+const update = uploadBy(alpha);
 const small = payload.slice(0, 5000);
 
 describe.each(links)('%s', (_name, open) => {
@@ -40,19 +42,25 @@ describe.each(links)('%s', (_name, open) => {
     const site = fixture.join({ ...alpha, silent: true });
     const challenge = await site.notice('challenge');
     const parties = { run, site: alpha.site, coordinator: coordinator.publicKey };
-    const nonce = '5'.repeat(64);
-    const welcome = await site.raw(helloTo(challenge, parties, alpha.identity, nonce));
+    const hello = helloTo(challenge, parties, alpha.identity, content);
+    const welcome = await site.raw(hello);
     if (welcome.type !== 'welcome') throw new Error(JSON.stringify(welcome));
-    expect(isWelcomeGenuine(welcome, parties, challenge, nonce)).toBe(true);
+    expect(isWelcomeGenuine(welcome, hello, parties, challenge)).toBe(true);
     const impostor = { ...parties, coordinator: identityFrom(new Uint8Array(32).fill(9)).publicKey };
-    expect(isWelcomeGenuine(welcome, impostor, challenge, nonce)).toBe(false);
-    expect(isWelcomeGenuine(welcome, parties, challenge, '6'.repeat(64))).toBe(false);
+    expect(isWelcomeGenuine(welcome, hello, impostor, challenge)).toBe(false);
+    for (const other of [
+      { ...hello, nonce: '6'.repeat(64) },
+      { ...hello, ledger: position(4) },
+    ])
+      expect(isWelcomeGenuine(welcome, other, parties, challenge)).toBe(false);
+    const knowing = { ...welcome, ledger: position(4) };
+    expect(isWelcomeGenuine(knowing, hello, parties, challenge)).toBe(false);
   });
 
   test('saying hello twice on one connection changes nothing', async () => {
     const site = fixture.join({ ...alpha, silent: true });
     const parties = { run, site: alpha.site, coordinator: coordinator.publicKey };
-    const hello = helloTo(await site.notice('challenge'), parties, alpha.identity, '5'.repeat(64));
+    const hello = helloTo(await site.notice('challenge'), parties, alpha.identity, content);
     expect(await site.raw(hello)).toEqual(await site.raw(hello));
     await fixture.desk.untilConnected([alpha.site], noLimit);
     expect(fixture.desk.refused()).toEqual({});
@@ -87,7 +95,7 @@ describe.each(links)('%s', (_name, open) => {
     fixture.ask();
     const site = fixture.join({ ...alpha, silent: true });
     const parties = { run, site: alpha.site, coordinator: coordinator.publicKey };
-    const hello = helloTo(await site.notice('challenge'), parties, alpha.identity, '5'.repeat(64));
+    const hello = helloTo(await site.notice('challenge'), parties, alpha.identity, content);
     const heard: string[] = [];
     await Promise.all([
       site.notice('plan').then(() => heard.push('plan')),

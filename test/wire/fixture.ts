@@ -1,10 +1,13 @@
+import type { Upload } from '../../client/transfer.ts';
 import type { After } from '../../coordinator/changes.ts';
 import type { Collection, Expectation } from '../../coordinator/desk.ts';
 import { createDesk, type Desk } from '../../coordinator/desk.ts';
+import { type HeadStore, openLedgerHeads } from '../../coordinator/ledger-heads.ts';
 import { sha256 } from '../../shared/crypto/encoding.ts';
 import { chunkBytes, type Offer } from '../../shared/protocol/messages.ts';
 import { seededRng } from '../../shared/random/rng.ts';
 import { RoundIndex, Seed } from '../../shared/units.ts';
+import { headsInMemory, position } from '../support/ledger-positions.ts';
 import type { Link, OpenLink } from './links.ts';
 import { alpha, beta, coordinator, joinSite, run, type SiteOptions, sites, type TestSite } from './site.ts';
 
@@ -13,11 +16,19 @@ export const payload = seededRng(Seed.parse(5)).bytes(chunkBytes * 3 + chunkByte
 export const model = seededRng(Seed.parse(6)).bytes(chunkBytes * 2 + 17);
 export const modelHash = sha256(model);
 export const round = RoundIndex.parse(3);
-const ledgerHead = sha256('ledger');
-
 /** What a site says about an upload of this round. */
-export const about: Omit<Offer, 'sha256' | 'sizeBytes'> = { run, round, stage: 'update', ledgerHead };
+export const about: Omit<Offer, 'sha256' | 'sizeBytes'> = {
+  run,
+  round,
+  stage: 'update',
+  ledger: position(5),
+};
 export const noLimit = { deadlineMs: 2 ** 40 };
+
+/** An upload of the payload, or something else. */
+export function uploadBy(who: SiteOptions, change: Partial<Upload> = {}): Upload {
+  return { ...who, coordinatorKey: coordinator.publicKey, about, bytes: payload, ...change };
+}
 
 /** A desk behind a link, and what was opened on it, to be closed after the test. */
 export interface Fixture {
@@ -29,11 +40,20 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
-export async function openFixture(open: OpenLink, after?: After): Promise<Fixture> {
+export interface FixtureOptions {
+  readonly after?: After;
+  readonly heads?: HeadStore;
+}
+
+export async function openFixture(
+  open: OpenLink,
+  { after, heads = headsInMemory() }: FixtureOptions = {},
+): Promise<Fixture> {
   const desk = createDesk({
     run,
     identity: coordinator,
     sites,
+    ledgers: await openLedgerHeads(heads),
     rng: seededRng(Seed.parse(1)),
     blob: (hash) => (hash === modelHash ? model : undefined),
     ...(after && { after }),

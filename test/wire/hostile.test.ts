@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { upload } from '../../client/transfer.ts';
 import { chunkBytes, type Reply } from '../../shared/protocol/messages.ts';
 import { type Attack, afterHello, beforeHello, chunk, offered } from './attacks.ts';
-import { about, type Fixture, noLimit, openFixture, payload } from './fixture.ts';
+import { type Fixture, noLimit, openFixture, payload, uploadBy } from './fixture.ts';
 import { links } from './links.ts';
 import { alpha, beta, type TestSite } from './site.ts';
 
@@ -10,7 +10,7 @@ describe.each(links)('%s', (_name, open) => {
   let fixture: Fixture;
   const clock = createClock();
   beforeEach(async () => {
-    fixture = await openFixture(open, clock.after);
+    fixture = await openFixture(open, { after: clock.after });
   });
   afterEach(() => fixture.close());
 
@@ -18,10 +18,7 @@ describe.each(links)('%s', (_name, open) => {
     const collection = fixture.ask();
     const honest = fixture.join(beta);
     await honest.reconnected();
-    const [reply] = await Promise.all([
-      attack(site, fixture),
-      upload(honest, { identity: beta.identity, about, bytes: payload }),
-    ]);
+    const [reply] = await Promise.all([attack(site, fixture), upload(honest, uploadBy(beta))]);
     expect(collection.answers).toEqual(new Map([['beta', payload.length]]));
     return reply;
   };
@@ -101,7 +98,7 @@ describe.each(links)('%s', (_name, open) => {
     await lost;
     expect(fixture.desk.connected()).toEqual(['beta']);
     fixture.ask();
-    await upload(honest, { identity: beta.identity, about, bytes: payload });
+    await upload(honest, uploadBy(beta));
   });
 
   test('an upload under way does not pass to whoever else connects', async () => {

@@ -3,9 +3,11 @@ import type { Requester } from '../../client/transfer.ts';
 import { type Identity, identityFrom, type PublicKey } from '../../shared/crypto/identity.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import { type Challenge, helloTo, isWelcomeGenuine } from '../../shared/protocol/handshake.ts';
+import type { LedgerPosition } from '../../shared/protocol/ledger-position.ts';
 import { Notice, Reply, type Request } from '../../shared/protocol/messages.ts';
 import type { Connect } from '../../shared/protocol/transport.ts';
 import { RunId, SiteId } from '../../shared/units.ts';
+import { position } from '../support/ledger-positions.ts';
 
 export const run = RunId.parse('run-1');
 export const coordinator = identityFrom(new Uint8Array(32).fill(1));
@@ -20,6 +22,8 @@ export interface SiteOptions {
   readonly identity: Identity;
   /** Leave the challenge unanswered. */
   readonly silent?: boolean;
+  /** Five entries when left out. */
+  readonly ledger?: LedgerPosition;
 }
 
 /** The least that a site is: it answers challenges, and lets tests see and send everything. */
@@ -36,7 +40,8 @@ export interface TestSite extends Requester {
   close(): Promise<void>;
 }
 
-export function joinSite(connect: Connect, { site, identity, silent = false }: SiteOptions): TestSite {
+export function joinSite(connect: Connect, options: SiteOptions): TestSite {
+  const { site, identity, silent = false, ledger = position(5) } = options;
   const parties = { run, site, coordinator: coordinator.publicKey };
   const inbox: Notice[] = [];
   const sent: Request[] = [];
@@ -46,8 +51,9 @@ export function joinSite(connect: Connect, { site, identity, silent = false }: S
   const raw = async (message: unknown): Promise<Reply> => Reply.parse(await wire.request(message as Request));
   const greet = async (challenge: Challenge): Promise<void> => {
     const nonce = randomBytes(32).toString('hex');
-    const reply = await raw(helloTo(challenge, parties, identity, nonce));
-    isUp = reply.type === 'welcome' && isWelcomeGenuine(reply, parties, challenge, nonce);
+    const hello = helloTo(challenge, parties, identity, { nonce, ledger });
+    const reply = await raw(hello);
+    isUp = reply.type === 'welcome' && isWelcomeGenuine(reply, hello, parties, challenge);
     happened.ring();
   };
   const wire = connect({

@@ -10,12 +10,12 @@ import { listen } from '../../coordinator/server.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import { chunkBytes, type Notice } from '../../shared/protocol/messages.ts';
 import type { CoordinatorPort, Peer } from '../../shared/protocol/transport.ts';
-import { about, type Fixture, openFixture, payload } from './fixture.ts';
+import { about, type Fixture, openFixture, uploadBy } from './fixture.ts';
 import { alpha, joinSite } from './site.ts';
 
 const withCode = (code: string): unknown => expect.objectContaining({ code });
 const local = { port: 0, host: '127.0.0.1' };
-const challenge: Notice = { type: 'challenge', protocolVersion: 1, run: about.run, nonce: '0'.repeat(64) };
+const challenge: Notice = { type: 'challenge', protocolVersion: 2, run: about.run, nonce: '0'.repeat(64) };
 
 /** A coordinator that never replies; `peers` are its connections. */
 function deafCore(): { core: CoordinatorPort; peers: Peer[] } {
@@ -57,7 +57,7 @@ describe('a raw client', () => {
     const collection = fixture.ask();
     const site = fixture.join(alpha);
     await site.reconnected();
-    await upload(site, { identity: alpha.identity, about, bytes: payload });
+    await upload(site, uploadBy(alpha));
     expect(collection.answers.size).toBe(1);
   };
 

@@ -38,13 +38,22 @@ export function epsilonOfCurve(
 }
 
 /**
- * Upper bound in [0, 1] on the delta of all entries together at this epsilon: the improved conversion solved for delta, or
- * the total variation distance where that is less.
+ * Upper bound in [0, 1] on the delta of all entries together at this epsilon: the conversion solved for delta, and with the
+ * improved one the total variation distance where that is less.
  */
-export function rdpDelta(entries: readonly LedgerEntry[], epsilon: Epsilon): number {
-  const curve = composedRdp(entries);
+export function rdpDelta(
+  entries: readonly LedgerEntry[],
+  epsilon: Epsilon,
+  conversion: Conversion = 'improved',
+): number {
+  return deltaOfCurve(composedRdp(entries), epsilon, conversion);
+}
+
+/** The same from a composed divergence. */
+export function deltaOfCurve(curve: RdpCurve, epsilon: number, conversion: Conversion = 'improved'): number {
+  const bound = conversion === 'improved' ? improvedDelta : basicDelta;
   return defaultOrders.reduce(
-    (smallest, order) => Math.min(smallest, deltaAt(curve(order), order, epsilon)),
+    (smallest, order) => Math.min(smallest, bound(curve(order), order, epsilon)),
     1,
   );
 }
@@ -58,12 +67,17 @@ function basicEpsilon(rdp: number, order: number, delta: number): number {
   return rdp === 0 ? 0 : rdp - Math.log(delta) / (order - 1);
 }
 
-function deltaAt(rdp: number, order: number, epsilon: number): number {
+function improvedDelta(rdp: number, order: number, epsilon: number): number {
   if (epsilon === Infinity) return rdp === Infinity ? 1 : 0;
   return Math.min(
     totalVariation(rdp),
     Math.exp((order - 1) * (rdp - epsilon + Math.log1p(-1 / order))) / order,
   );
+}
+
+function basicDelta(rdp: number, order: number, epsilon: number): number {
+  if (rdp === 0 || epsilon === Infinity) return rdp === Infinity ? 1 : 0;
+  return Math.exp((order - 1) * (rdp - epsilon));
 }
 
 /** Bretagnolle and Huber: TV <= sqrt(1 - e^-KL); a Renyi divergence of order > 1 is at least KL. */

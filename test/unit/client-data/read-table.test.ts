@@ -137,6 +137,28 @@ describe('loading a site', () => {
     });
   });
 
+  test('by the number of the row, which spreads the records of one person', async () => {
+    const rows = Array.from({ length: 60 }, (_, row) => `${row % 7},${row},a,yes,N\n`);
+    const file = written('spread.csv', `id,x,c,y,site\n${rows.join('')}`);
+    const parts = await Promise.all(
+      [0, 1, 2].map((index) => loadShard({ file, schema, site: { type: 'spread', sites: 3, index } })),
+    );
+    expect(parts.reduce((sum, { labels }) => sum + labels.length, 0)).toBe(60);
+    for (const { userIds, labels } of parts) {
+      expect(userIds.length).toBeGreaterThan(3);
+      expect(labels.length).toBeGreaterThan(10);
+    }
+    expect(new Set(parts.flatMap(({ userIds }) => userIds)).size).toBe(7);
+    const whole = await loadShard({ file, schema });
+    const values = ({ features, numFeatures }: typeof whole): number[] =>
+      [...features].filter((_, index) => index % numFeatures === 0);
+    expect(parts.flatMap(values).sort()).toEqual(values(whole).sort());
+    const byRow = { ...schema, user: 'row' as const };
+    expect(
+      await caught(loadShard({ file, schema: byRow, site: { type: 'spread', sites: 3, index: 0 } })),
+    ).toMatchObject({ code: 'DATA_SCHEMA_INVALID', message: containing('every row is a user') });
+  });
+
   test('a column rule needs a site column in the schema', async () => {
     const { user, label, features, ...rest } = schema;
     const without = {

@@ -1,51 +1,19 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import Database from 'libsql';
 import { describe, expect, test } from 'vitest';
-import { ledgerEpsilon, type NewRelease, openLedger } from '../../../client/ledger.ts';
+import { openLedger } from '../../../client/ledger.ts';
 import { sha256 } from '../../../shared/crypto/encoding.ts';
 import { appendEvent } from '../../../shared/privacy/accounting/entries.ts';
 import { MechanismEvent } from '../../../shared/privacy/accounting/event.ts';
 import { rdpEpsilon } from '../../../shared/privacy/accounting/rdp-accountant.ts';
 import { Delta, RoundIndex, RunId } from '../../../shared/units.ts';
 import { aLedger, run } from '../../support/a-site.ts';
+import { alterLedger, aRelease, gaussian, sampled, threeRounds } from '../../support/ledger-files.ts';
 import { refusalOf, temporaryFolder } from '../../support/temporary.ts';
 
 const delta = Delta.parse(1e-5);
-const gaussian = MechanismEvent.parse({ type: 'gaussian', noiseMultiplier: 3 });
-const sampled = MechanismEvent.parse({
-  type: 'poisson-subsampled-gaussian',
-  noiseMultiplier: 1.5,
-  samplingRate: 0.125,
-});
 const unprotected = MechanismEvent.parse({ type: 'non-private' });
-
-function aRelease(round: number, change: Partial<NewRelease> = {}): NewRelease {
-  return {
-    run,
-    round: RoundIndex.parse(round),
-    planSha256: sha256(`plan ${round}`),
-    event: round % 2 === 0 ? sampled : gaussian,
-    bytes: Uint8Array.of(round, 2, 3, 255, 0),
-    ...change,
-  };
-}
-
-/** A ledger of three rounds that was closed again. */
-async function threeRounds(): Promise<string> {
-  const path = join(temporaryFolder(), 'ledger.sqlite');
-  const ledger = await openLedger(path);
-  for (const round of [0, 1, 2]) await ledger.commit(aRelease(round));
-  await ledger.close();
-  return path;
-}
-
-function alter(path: string, statement: string): void {
-  const database = new Database(path);
-  database.exec(statement);
-  database.close();
-}
 
 describe('the ledger of a site', () => {
   test('holds every event over reopenings, and epsilon is that of the events', async () => {
@@ -62,8 +30,7 @@ describe('the ledger of a site', () => {
         }
         const expected = all.reduce(appendEvent, []);
         expect(ledger.entries()).toEqual(expected);
-        expect(ledgerEpsilon(ledger, delta)).toBe(rdpEpsilon(expected, delta));
-        expect(ledgerEpsilon(ledger, delta, sampled)).toBe(rdpEpsilon(appendEvent(expected, sampled), delta));
+        expect(rdpEpsilon(ledger.entries(), delta)).toBe(rdpEpsilon(expected, delta));
         await ledger.close();
       }),
       { numRuns: 15 },
@@ -72,9 +39,9 @@ describe('the ledger of a site', () => {
 
   test('an empty ledger costs nothing; one release without noise costs everything', async () => {
     const ledger = await aLedger();
-    expect(ledgerEpsilon(ledger, delta)).toBe(0);
+    expect(rdpEpsilon(ledger.entries(), delta)).toBe(0);
     await ledger.commit(aRelease(0, { event: unprotected }));
-    expect(ledgerEpsilon(ledger, delta)).toBe(Infinity);
+    expect(rdpEpsilon(ledger.entries(), delta)).toBe(Infinity);
   });
 
   test('its head names all that came before', async () => {
@@ -132,7 +99,7 @@ describe('the ledger of a site', () => {
     ['two rows changed places', 'update entry set position = 9 where position = 1'],
   ])('does not open when %s', async (_what, statement) => {
     const path = await threeRounds();
-    alter(path, statement);
+    alterLedger(path, statement);
     expect(await refusalOf(openLedger(path))).toMatchObject({
       code: 'LEDGER_CORRUPT',
       message: expect.stringContaining('Nothing is trained until the ledger is restored') as unknown,
@@ -164,7 +131,7 @@ describe('the ledger of a site', () => {
     ['changed', `update release set bytes = x'00' where round = 1`],
   ])('bytes that are %s forfeit their round and no other', async (_what, statement) => {
     const path = await threeRounds();
-    alter(path, statement);
+    alterLedger(path, statement);
     const ledger = await aLedger(path);
     expect(await refusalOf(ledger.release(run, RoundIndex.parse(1)))).toMatchObject({
       code: 'RELEASE_FORFEITED',
@@ -173,17 +140,27 @@ describe('the ledger of a site', () => {
     expect((await ledger.release(run, RoundIndex.parse(2)))?.bytes).toEqual(aRelease(2).bytes);
   });
 
-  test('two clients on one ledger: the second release is refused, and the ledger stays whole', async () => {
+  test('a second client on one ledger is refused at once, and let in when the first has closed it', async () => {
     const path = await threeRounds();
-    const [one, two] = [await openLedger(path), await openLedger(path)];
-    await one.commit(aRelease(3));
-    expect(await refusalOf(two.commit(aRelease(4)))).toMatchObject({
+    const one = await openLedger(path);
+    expect(await refusalOf(openLedger(path))).toMatchObject({
       code: 'LEDGER_CORRUPT',
       message: expect.stringContaining('run one client on a ledger') as unknown,
     });
-    await one.commit(aRelease(4));
-    await Promise.all([one.close(), two.close()]);
-    expect((await aLedger(path)).entries()).toHaveLength(5);
+    await one.commit(aRelease(3));
+    await one.close();
+    expect((await aLedger(path)).position().length).toBe(4);
+  });
+
+  test('rows that another process has written are noticed before anything is sent', async () => {
+    const path = await threeRounds();
+    const ledger = await openLedger(path);
+    alterLedger(path, 'delete from release where round = 2', 'delete from entry where round = 2');
+    expect(await refusalOf(ledger.commit(aRelease(3)))).toMatchObject({
+      code: 'LEDGER_CORRUPT',
+      message: expect.stringContaining('another process has written to the ledger') as unknown,
+    });
+    await ledger.close();
   });
 
   test("a run's coins are flipped once", async () => {
@@ -199,5 +176,28 @@ describe('the ledger of a site', () => {
     const again = await aLedger(path);
     expect(await again.roles(run, never)).toEqual(first);
     expect(await again.roles(RunId.parse('other'), () => Int32Array.of(1, 1))).toEqual(Int32Array.of(1, 1));
+  });
+
+  test('coins that were changed are not used', async () => {
+    const path = await threeRounds();
+    let ledger = await openLedger(path);
+    await ledger.roles(run, () => Int32Array.of(5, 0));
+    await ledger.close();
+    alterLedger(path, `update roles set bytes = x'0600000000000000'`);
+    ledger = await aLedger(path);
+    const flip = (): Int32Array => Int32Array.of(1, 1);
+    expect(await refusalOf(ledger.roles(run, flip))).toMatchObject({ code: 'LEDGER_CORRUPT' });
+  });
+
+  test('does not open an entry of another format, or tables of another version', async () => {
+    const path = await threeRounds();
+    alterLedger(path, 'update entry set format = 3 where round = 2');
+    expect(await refusalOf(openLedger(path))).toMatchObject({
+      code: 'LEDGER_CORRUPT',
+      message: expect.stringContaining('entry 2 has format 3, and this version of Parley reads') as unknown,
+    });
+    const older = join(temporaryFolder(), 'ledger.sqlite');
+    alterLedger(older, 'create table entry (position integer primary key, run text not null)');
+    expect(await refusalOf(openLedger(older))).toMatchObject({ code: 'LEDGER_CORRUPT' });
   });
 });

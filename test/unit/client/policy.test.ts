@@ -105,6 +105,7 @@ describe('a site holds a plan against its policy', () => {
       allowedModels: 'any',
       allowedDefences: ['none', 'relaxloss'],
       allowUnprotected: false,
+      keepReleases: 'unsettled',
     });
   });
 
@@ -113,6 +114,14 @@ describe('a site holds a plan against its policy', () => {
     const rest = Object.fromEntries(Object.entries(whole).filter(([name]) => name !== rule));
     expect(SitePolicy.safeParse(whole).success).toBe(true);
     expect(SitePolicy.safeParse(rest).success).toBe(false);
+  });
+
+  test('a period has an epsilon and days', () => {
+    const policy = { maxEpsilon: 3, delta: 1e-6, minNoiseMultiplier: 0.7 };
+    const fits = (perPeriod: unknown): boolean => SitePolicy.safeParse({ ...policy, perPeriod }).success;
+    expect(fits({ epsilon: 1, days: 30 })).toBe(true);
+    for (const period of [{ epsilon: 1 }, { days: 30 }, { epsilon: 0, days: 30 }, { epsilon: 1, days: -1 }])
+      expect(fits(period)).toBe(false);
   });
 
   test('a misspelt rule is refused instead of being forgotten', () => {

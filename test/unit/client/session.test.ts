@@ -1,14 +1,18 @@
 import { describe, expect, test } from 'vitest';
+import type { Greeting } from '../../../client/greet.ts';
 import { type Order, openSession, type Session } from '../../../client/session.ts';
-import { createDesk } from '../../../coordinator/desk.ts';
+import { createDesk, type Desk } from '../../../coordinator/desk.ts';
+import { openLedgerHeads } from '../../../coordinator/ledger-heads.ts';
 import { type Identity, identityFrom } from '../../../shared/crypto/identity.ts';
-import { welcomeTo } from '../../../shared/protocol/handshake.ts';
+import { type Hello, welcomeTo } from '../../../shared/protocol/handshake.ts';
 import { inProcessConnect } from '../../../shared/protocol/in-process.ts';
+import type { LedgerPosition } from '../../../shared/protocol/ledger-position.ts';
 import { type Notice, type Reply, Request } from '../../../shared/protocol/messages.ts';
 import { sealed } from '../../../shared/protocol/signed.ts';
 import type { Connect, CoordinatorPort, Peer } from '../../../shared/protocol/transport.ts';
 import { secureRng } from '../../../shared/random/rng.ts';
 import { RunId, SiteId } from '../../../shared/units.ts';
+import { headsInMemory, position } from '../../support/ledger-positions.ts';
 import { refusalOf } from '../../support/temporary.ts';
 
 const run = RunId.parse('run-1');
@@ -24,14 +28,22 @@ interface Heard {
   readonly session: Session;
 }
 
-function open(connect: Connect, change: { run?: RunId; identity?: Identity } = {}): Heard {
+/** A ledger of so many entries, which has been at every position below. */
+function aLedger(length: number, history = 'a'): Greeting['ledger'] {
+  return {
+    position: () => position(length, history),
+    holds: (other) => other.length <= length && other.head === position(other.length, history).head,
+  };
+}
+
+function open(connect: Connect, change: Partial<Greeting> = {}): Heard {
   const [orders, notes]: [Order[], string[]] = [[], []];
   let failed: (error: unknown) => void = () => undefined;
   const fatal = new Promise<unknown>((resolve) => {
     failed = resolve;
   });
   const session = openSession({
-    greeting: { site, identity, coordinatorKey: coordinator.publicKey, ...change },
+    greeting: { site, identity, coordinatorKey: coordinator.publicKey, ledger: aLedger(3), ...change },
     connect,
     onOrder: (heard) => orders.push(heard),
     onFatal: (error) => {
@@ -46,7 +58,7 @@ function open(connect: Connect, change: { run?: RunId; identity?: Identity } = {
 function aCoordinator(
   answer: (request: Request, peer: Peer) => Reply,
   before: readonly unknown[] = [],
-  version = 1,
+  version = 2,
 ): CoordinatorPort {
   return {
     connect: (peer) => {
@@ -61,27 +73,32 @@ function aCoordinator(
   };
 }
 
-function welcomeBy(signer: Identity): (request: Request) => Reply {
+function welcomeBy(
+  signer: Identity,
+  seen: (hello: Hello) => LedgerPosition | null = () => null,
+): (request: Request) => Reply {
   return (request) => {
     if (request.type !== 'hello') return { type: 'accepted' };
-    return welcomeTo(request, { run, site, coordinator: coordinator.publicKey }, signer, nonce);
+    const parties = { run, site, coordinator: coordinator.publicKey };
+    return welcomeTo(request, parties, signer, { challengeNonce: nonce, ledger: seen(request) });
   };
 }
 
 const aRequest: Request = { type: 'decline', signed: sealed(identity, 'decline', {}) };
 
 describe('a site and its coordinator', () => {
-  const aDesk = (known: Identity): CoordinatorPort & { close(): void } =>
+  const aDesk = async (known: Identity, signer = coordinator): Promise<Desk> =>
     createDesk({
       run,
-      identity: coordinator,
+      identity: signer,
       sites: new Map([[site, known.publicKey]]),
+      ledgers: await openLedgerHeads(headsInMemory()),
       rng: secureRng(),
       blob: () => undefined,
     });
 
   test('greet each other, and then talk', async () => {
-    const desk = aDesk(identity);
+    const desk = await aDesk(identity);
     const { session } = open(inProcessConnect(desk));
     await session.reconnected();
     expect(await session.request(aRequest)).toMatchObject({ type: 'refused' });
@@ -90,13 +107,7 @@ describe('a site and its coordinator', () => {
   });
 
   test('a coordinator with another key than the configured one is told apart by the coordinator itself', async () => {
-    const desk = createDesk({
-      run,
-      identity: impostor,
-      sites: new Map([[site, identity.publicKey]]),
-      rng: secureRng(),
-      blob: () => undefined,
-    });
+    const desk = await aDesk(identity, impostor);
     const { fatal, session } = open(inProcessConnect(desk));
     expect(await fatal).toMatchObject({ code: 'BAD_SIGNATURE' });
     await session.close();
@@ -122,7 +133,7 @@ describe('a site and its coordinator', () => {
   });
 
   test('a site unknown to the desk, or with another key, is refused', async () => {
-    const desk = aDesk(impostor);
+    const desk = await aDesk(impostor);
     const { fatal, session } = open(inProcessConnect(desk));
     expect(await fatal).toMatchObject({ code: 'UNKNOWN_KEY' });
     await session.close();
@@ -133,9 +144,61 @@ describe('a site and its coordinator', () => {
     const welcome = welcomeBy(coordinator);
     const other = open(inProcessConnect(aCoordinator(welcome)), { run: RunId.parse('run-2') });
     expect(await other.fatal).toMatchObject({ code: 'RUN_MISMATCH' });
-    const newer = open(inProcessConnect(aCoordinator(welcome, [], 2)));
+    const newer = open(inProcessConnect(aCoordinator(welcome, [], 3)));
     expect(await newer.fatal).toMatchObject({ code: 'PROTOCOL_MISMATCH' });
     await Promise.all([other.session.close(), newer.session.close()]);
+  });
+});
+
+describe('the ledger that the coordinator has seen', () => {
+  test.each<[string, LedgerPosition]>([
+    ['has more entries', position(4)],
+    ['has as many with another head', position(3, 'b')],
+    ['has fewer with another head', position(2, 'b')],
+  ])('%s than this one: the site stops before it hears an order', async (_what, seen) => {
+    const welcome = welcomeBy(coordinator, () => seen);
+    const port = aCoordinator((request, peer) => {
+      peer.notify(order);
+      return welcome(request);
+    });
+    const { fatal, session, orders } = open(inProcessConnect(port));
+    expect(await fatal).toMatchObject({
+      code: 'LEDGER_ROLLBACK',
+      message: expect.stringContaining(seen.head) as unknown,
+    });
+    expect(orders).toEqual([]);
+    await session.close();
+  });
+
+  test.each([0, 1, 2, 3])('was this one when it had %i entries: they talk', async (length) => {
+    const port = aCoordinator(welcomeBy(coordinator, () => position(length)));
+    const { session } = open(inProcessConnect(port));
+    expect(await session.request(aRequest)).toEqual({ type: 'accepted' });
+    await session.close();
+  });
+
+  test('is told under the signature: one that was put in on the way is BAD_SIGNATURE', async () => {
+    const honest = welcomeBy(coordinator, () => position(4));
+    const port = aCoordinator((request) => ({ ...honest(request), ledger: position(2) }) as Reply);
+    const { fatal, session } = open(inProcessConnect(port));
+    expect(await fatal).toMatchObject({ code: 'BAD_SIGNATURE' });
+    await session.close();
+  });
+
+  test('is compared at every connection, with the ledger as it is then', async () => {
+    const hellos: LedgerPosition[] = [];
+    const port = aCoordinator((request, peer) => {
+      if (request.type === 'hello') hellos.push(request.ledger);
+      else if (hellos.length < 3) peer.disconnect();
+      return welcomeBy(coordinator, ({ ledger }) => ledger)(request);
+    });
+    let length = 0;
+    const growing = { ...aLedger(9), position: () => position(length++) };
+    const { session } = open(inProcessConnect(port), { ledger: growing });
+    for (let i = 0; i < 2; i++) await refusalOf(session.request(aRequest));
+    expect(await session.request(aRequest)).toEqual({ type: 'accepted' });
+    expect(hellos).toEqual([position(0), position(1), position(2)]);
+    await session.close();
   });
 });
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { rdpEpsilon } from '../../../shared/privacy/accounting/rdp-accountant.ts';
+import { reportedEpsilon } from '../../../shared/privacy/accounting/accountants.ts';
 import { Manifest } from '../../../shared/protocol/manifest.ts';
 import { decodedModel, decodedUpdate } from '../../../shared/protocol/payloads.ts';
 import { Delta } from '../../../shared/units.ts';
@@ -24,7 +24,7 @@ const containing = (text: string): unknown => expect.stringContaining(text);
 /** Epsilon that a site's own ledger, read from the disk, has paid. */
 function paid({ ledger }: SiteFiles): number {
   const entries = ledgerRows(ledger).map(({ event }) => ({ event, count: 1 }));
-  return rdpEpsilon(entries, delta);
+  return reportedEpsilon(entries, delta);
 }
 
 const modelOf = (hash: string): Float32Array =>

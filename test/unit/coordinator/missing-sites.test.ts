@@ -16,10 +16,13 @@ const site = (name: string): SiteFiles => siteFiles(folder, name);
 const containing = (text: string): unknown => expect.stringContaining(text);
 
 describe('sites that do not answer', () => {
-  const quick = (change: Record<string, unknown> = {}): ReturnType<typeof aFederationConfig> =>
+  const quick = (
+    change: Record<string, unknown> = {},
+    enrolMs = 20_000,
+  ): ReturnType<typeof aFederationConfig> =>
     aFederationConfig({
       rounds: 1,
-      deadlines: { enrolMs: 1000, roundMs: 700 },
+      deadlines: { enrolMs, roundMs: 700 },
       cohort: { minSites: 2, maxRepeats: 1, ...change },
     });
 
@@ -113,11 +116,11 @@ describe('sites that do not answer', () => {
 
   test('who does not enrol in time takes no part, and too few cannot begin', async () => {
     const sites = [site('east'), site('north'), site('west')];
-    const federation = quick();
+    const federation = quick({}, 2000);
     const one = refusalOf(runTiny({ directory, sites, federation, started: sites.slice(0, 1) }));
     expect(await one).toMatchObject({
       code: 'ROUND_QUORUM_LOST',
-      message: containing('1 of 3 sites enrolled within 1000 ms, 2 are needed'),
+      message: containing('1 of 3 sites enrolled within 2000 ms, 2 are needed'),
     });
     const { outcome, reports, notes } = await runTiny({
       directory,

@@ -5,6 +5,7 @@ import {
   hashedSite,
   selectUsers,
   splitBySiteKey,
+  spreadSite,
 } from '../../../shared/data/partition.ts';
 import { numUsers, type Shard } from '../../../shared/data/shard.ts';
 
@@ -97,6 +98,8 @@ describe('partitioning by user', () => {
   test('a hashed site is fixed for ever: SHA-256 of the tagged id, first 48 bits, modulo the sites', () => {
     // sha256sum of "parley site\n8222157": computed outside this program.
     expect(hashedSite('8222157', 1_000_000)).toBe(63080);
+    // And of "parley record site\n1", for the first row.
+    expect(spreadSite(0, 1_000_000)).toBe(524702);
     const counts = [0, 0, 0, 0];
     for (let user = 0; user < 4000; user++) counts[hashedSite(String(user), 4)]! += 1;
     expect(Math.min(...counts)).toBeGreaterThan(900);

@@ -26,7 +26,8 @@ async function expectAgreement(task: LocalTask, got: LocalTrainer, want: LocalTr
     const tolerance = 1e-4 * norm(expected) + rounding * norm(task.parameters);
     expect(distance(actual, expected)).toBeLessThanOrEqual(tolerance);
   }
-  const bounded = { ...task, clipNorm: 0.37 };
+  const weights = Float64Array.from(task.shard.userIds, (_, user) => 1 / (1 + (user % 3)));
+  const bounded = { ...task, clipNorm: 0.37, weights };
   const expected = await want.clippedSum(bounded);
   const actual = await got.clippedSum(bounded);
   const tolerance = 1e-5 * norm(expected.sum) + rounding * norm(task.parameters);

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { selectUsers } from '../../../shared/data/partition.ts';
 import { backendFor } from '../../../shared/model/backend.ts';
 import { denseTrainer } from '../../../shared/model/dense-trainer.ts';
 import { recordSignals } from '../../../shared/model/evaluate.ts';
 import { generalTrainer } from '../../../shared/model/general-trainer.ts';
-import type { LocalTask, LocalTrainer } from '../../../shared/model/local-trainer.ts';
+import type { LocalResult, LocalTask, LocalTrainer } from '../../../shared/model/local-trainer.ts';
 import type { ModelSpec } from '../../../shared/model/spec.ts';
 import { denseSpecs, distance, generalSpecs, norm, ragged, randomTask } from './samples.ts';
 
@@ -88,6 +89,33 @@ describe.each(cases)('%s', (_, spec, makeTrainer) => {
     }
   });
 
+  test('a weight scales the clipped update, exactly; norms and other users stay', async () => {
+    const trainer = await makeTrainer(spec);
+    const task = randomTask(spec, ragged, { batchSize: 2 }, { clipNorm: 0.21 });
+    const alone = async (user: number, weights?: Float64Array): Promise<LocalResult> =>
+      trainer.clippedSum({ ...task, users: Int32Array.of(user), weights });
+    const weights = Float64Array.of(0.5, 1, 178956970 / 2 ** 29, 0.25);
+    for (const user of task.users) {
+      const [plain, weighted] = [await alone(user), await alone(user, weights)];
+      expect(weighted.sum).toEqual(plain.sum.map((value) => value * weights[user]!));
+      expect(norm(weighted.sum)).toBeLessThanOrEqual(weights[user]! * 0.21);
+      expect(weighted.norms).toEqual(plain.norms);
+    }
+    const { sum } = await trainer.clippedSum({ ...task, weights });
+    const parts = await Promise.all([...task.users].map((user) => alone(user, weights)));
+    expect(sum).toEqual(sum.map((_value, i) => parts.reduce((total, part) => total + part.sum[i]!, 0)));
+    const ones = await trainer.clippedSum({ ...task, weights: new Float64Array(4).fill(1) });
+    expect(ones).toEqual(await trainer.clippedSum(task));
+  });
+
+  test("a user's steps depend on that user alone, not on who stands before her in the shard", async () => {
+    const trainer = await makeTrainer(spec);
+    const task = randomTask(spec, [3, 2, 6], { batchSize: 2 });
+    const users = Int32Array.of(1, 2);
+    const without = { ...task, shard: selectUsers(task.shard, users), users: Int32Array.of(0, 1) };
+    expect(await trainer.clippedSum(without)).toEqual(await trainer.clippedSum({ ...task, users }));
+  });
+
   test('no users make an empty sum, and records above the limit do not matter', async () => {
     const trainer = await makeTrainer(spec);
     const task = randomTask(spec, [4], { maxRecordsPerUser: 2 });
@@ -106,6 +134,8 @@ describe.each(cases)('%s', (_, spec, makeTrainer) => {
       { shard: { ...shard, numFeatures: shard.numFeatures + 1 } },
       { users: Int32Array.of(1, 0) },
       { users: Int32Array.of(2) },
+      { weights: Float64Array.of(1) },
+      ...[0, -0.5, 1.001, NaN, Infinity].map((weight) => ({ weights: Float64Array.of(1, weight) })),
     ];
     for (const misfit of misfits) {
       await expect(trainer.clippedSum({ ...task, ...misfit })).rejects.toMatchObject({ code: 'WRONG_SHAPE' });

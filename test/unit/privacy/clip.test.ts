@@ -78,6 +78,85 @@ describe('clipUpdate', () => {
   });
 });
 
+/** Sum of squares in units of 2^-298, exactly: float32 numbers are integers times 2^-149. */
+function exactSumOfSquares(vector: Float32Array): bigint {
+  let sum = 0n;
+  for (const value of vector) {
+    const units = BigInt(value * 2 ** 149);
+    sum += units * units;
+  }
+  return sum;
+}
+
+/** A float64 number of at least 2^-149 * 2^53 is an integer in units of 2^-298, exactly. */
+const inUnits = (value: number): bigint => BigInt(value * 2 ** 149) * 2n ** 149n;
+
+describe('the exact norm, in integers, after clipping', () => {
+  /** ||update|| <= C (1 + d 2^-53), the share by which float64 may misjudge a norm; for d = 1, where nothing adds up, <= C. */
+  function expectWithin(update: Float32Array, c: number): void {
+    const share = update.length > 1 ? BigInt(update.length) : 0n;
+    const limit = inUnits(c) * (2n ** 53n + share);
+    const norm = exactSumOfSquares(update) * 2n ** 298n * 2n ** 106n;
+    expect(norm <= limit * limit).toBe(true);
+  }
+
+  const adversaries: Record<string, (index: number) => number> = {
+    'all alike': () => 0.1,
+    'largest float32': () => 3.4028234663852886e38,
+    'smallest float32': () => 2 ** -149,
+    'falling by a factor 2, so that the small ones are lost beside the large': (i) => 2 ** -(i % 140),
+    'one coordinate and dust': (i) => (i === 7 ? 1e30 : 1e-30),
+    'alternating extremes': (i) => (i % 2 === 0 ? 3e38 : -1e-45),
+    'just above a power of two': (i) => (i % 2 === 0 ? 1 : -1) * (1 + 2 ** -23),
+    'squares just beside the spacing of their sum': (i) => (i === 0 ? 2 ** 26 : 1 + 2 ** -20),
+  };
+
+  test.each(Object.keys(adversaries))('%s: one to a thousand coordinates, any clip norm', (name) => {
+    for (const length of [1, 2, 33, 1000]) {
+      const update = Float32Array.from({ length }, (_, index) => adversaries[name]!(index)) as RawUpdate;
+      const own = l2Norm(update);
+      for (const c of [1, 0.3, 1e-20, 1e30, own, own * (1 - 2 ** -53), own / 3]) {
+        const clipped = clipUpdate(update, norm(c)).update;
+        expect(l2Norm(clipped)).toBeLessThanOrEqual(c);
+        if (c > 2 ** -96) expectWithin(clipped, c);
+      }
+    }
+  });
+
+  test('a million coordinates', () => {
+    for (const name of [
+      'all alike',
+      'one coordinate and dust',
+      'squares just beside the spacing of their sum',
+    ]) {
+      const update = Float32Array.from({ length: 1_000_000 }, (_, index) =>
+        adversaries[name]!(index),
+      ) as RawUpdate;
+      const c = l2Norm(update) / 3;
+      const clipped = clipUpdate(update, norm(c)).update;
+      expect(l2Norm(clipped)).toBeLessThanOrEqual(c);
+      expectWithin(clipped, c);
+    }
+  });
+
+  test('any float32 numbers, however mixed', () => {
+    const wide = fc.oneof(
+      coordinates,
+      fc.integer({ min: -149, max: 127 }).map((exponent) => 2 ** exponent),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(wide, { minLength: 1, maxLength: 60 }),
+        fc.double({ min: 1e-20, max: 1e38, noNaN: true }),
+        (values, c) => {
+          expectWithin(clipUpdate(raw(...values), norm(c)).update, c);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+});
+
 describe('l2Norm', () => {
   test('does not overflow or underflow where float32 would', () => {
     expect(l2Norm(Float32Array.of(3e38, 3e38))).toBeCloseTo(Math.fround(3e38) * Math.SQRT2, -25);

@@ -28,6 +28,27 @@ function bound(clipNorm: ClipNorm, numParams: number, slack = sensitivitySlack(n
   return (clipNorm * (1 + slack)) / gridStep(clipNorm, numParams);
 }
 
+/** The same squared and exactly, for any user taken out, in units of 2^-140. */
+function exactMove(users: readonly Float32Array[], left: number, clipNorm: ClipNorm): bigint {
+  const numParams = users[0]!.length;
+  const step = gridStep(clipNorm, numParams);
+  const before = toGrid(sumOf(users, numParams), step);
+  const after = toGrid(sumOf(users.toSpliced(left, 1), numParams), step);
+  let sum = 0n;
+  for (const [index, value] of before.entries()) sum += (BigInt(value) - BigInt(after[index]!)) ** 2n;
+  return sum << 140n;
+}
+
+/** (C (1 + slack) / g)^2 exactly, in units of 2^-140: C / g is a power of two, and the slack a multiple of 2^-70. */
+function exactBound(numParams: number, slack = sensitivitySlack(numParams)): bigint {
+  const unitsPerNorm = BigInt(1 / gridStep(norm(1), numParams));
+  return (unitsPerNorm * (2n ** 70n + BigInt(slack * 2 ** 70))) ** 2n;
+}
+
+function expectWithinExactly(users: readonly Float32Array[], left: number, clipNorm: ClipNorm): void {
+  expect(exactMove(users, left, clipNorm) <= exactBound(users[0]!.length)).toBe(true);
+}
+
 describe('gridStep', () => {
   test('is C * 2^-k with k = max(16, ceil(log2(sqrt(d) / 0.0009)))', () => {
     expect(gridStep(norm(1), 1)).toBe(2 ** -16);
@@ -114,6 +135,72 @@ describe('slack: one user moves the grid sum by at most C (1 + slack) / g', () =
     expect(l2Norm(user)).toBeLessThanOrEqual(clipNorm);
     expect(movedBy([user, others], clipNorm)).toBeGreaterThan(bound(clipNorm, numParams, 0));
     expect(movedBy([user, others], clipNorm)).toBeLessThanOrEqual(bound(clipNorm, numParams));
+  });
+
+  test('for any one of them, compared in integers: halves, mixed magnitudes, users that cancel', () => {
+    const adversary = fc.record({
+      numParams: fc.integer({ min: 1, max: 8 }),
+      numUsers: fc.integer({ min: 1, max: 60 }),
+      c: fc.oneof(fc.constantFrom(1, 0.1, 3), fc.double({ min: 1e-6, max: 1e6, noNaN: true })),
+      // Whole grid units, a half, a part just off it, and numbers so small that they only tip a tie.
+      units: fc.array(
+        fc.tuple(
+          fc.constantFrom(0, 1, -1, 32_768, -32_768, 65_535, -65_536),
+          fc.constantFrom(0, 0.5, -0.5, 0.25, 0.499999, 0.500001, 2 ** -30, -(2 ** -30), 1e-12),
+        ),
+        { minLength: 8, maxLength: 40 },
+      ),
+    });
+    fc.assert(
+      fc.property(adversary, ({ numParams, numUsers, c, units }) => {
+        const clipNorm = norm(c);
+        const step = gridStep(clipNorm, numParams);
+        const users = Array.from({ length: numUsers }, (_, user) => {
+          const values = Array.from({ length: numParams }, (__, index) => {
+            const [whole, part] = units[(user * 7 + index * 3) % units.length]!;
+            return (whole + part) * step;
+          });
+          return clipUpdate(Float32Array.from(values) as RawUpdate, clipNorm).update;
+        });
+        for (const [left] of users.entries()) expectWithinExactly(users, left, clipNorm);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('for a sum of 5000 users in every dimension at a tie that one user tips', () => {
+    const [numParams, clipNorm] = [900, norm(0.6)];
+    const step = gridStep(clipNorm, numParams);
+    const pairs = Array.from({ length: 4998 }, (_, user) =>
+      new Float32Array(numParams).fill((user % 2 === 0 ? 1 : -1) * 2000.25 * step),
+    );
+    const halves = new Float32Array(numParams).fill(0.5 * step * (1 - 2 ** -20));
+    const tipping = Float32Array.from({ length: numParams }, () => 2183.5 * step * (1 + 2 ** -20));
+    const users = [...pairs, halves, tipping];
+    expect(Math.max(...users.map(l2Norm))).toBeLessThanOrEqual(clipNorm);
+    expectWithinExactly(users, users.length - 1, clipNorm);
+    // The tie is tipped in every coordinate.
+    expect(movedBy([tipping, ...pairs, halves], clipNorm)).toBeGreaterThan(2183.5 * Math.sqrt(numParams));
+  });
+
+  test('for nobody: the sum of no users is zero, without a sign', () => {
+    for (const value of toGrid(sumOf([], 5), 0.1)) expect(Object.is(value, 0)).toBe(true);
+    const minusZero = new Float32Array(3).fill(-0);
+    for (const value of toGrid(sumOf([minusZero], 3), 0.1)) expect(Object.is(value, 0)).toBe(true);
+    expect(toGrid(sumOf([], 0), 0.1)).toHaveLength(0);
+  });
+
+  test('the comparison can fail: without the slack, or for a user a thousandth beyond C', () => {
+    const [numParams, clipNorm] = [3000, norm(1)];
+    const step = gridStep(clipNorm, numParams);
+    const long = new Float32Array(numParams).fill(1.0011 / Math.sqrt(numParams));
+    expect(exactMove([long], 0, clipNorm) > exactBound(numParams)).toBe(true);
+    const upward = [
+      new Float32Array(numParams).fill(1196.25 * step),
+      new Float32Array(numParams).fill(0.3 * step),
+    ];
+    expect(exactMove(upward, 0, clipNorm) > exactBound(numParams, 0)).toBe(true);
+    expect(exactMove(upward, 0, clipNorm) <= exactBound(numParams)).toBe(true);
   });
 
   test('for thousands of users that cancel each other', () => {

@@ -1,12 +1,32 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { chunkBytes, Decline, Notice, Offer, Reply, Request } from '../../../shared/protocol/messages.ts';
+import {
+  chunkBytes,
+  Decline,
+  Notice,
+  Offer,
+  Receipt,
+  Reply,
+  Request,
+} from '../../../shared/protocol/messages.ts';
 import { EnrolTask, Farewell, Plan, protocolVersion, ScoreTask } from '../../../shared/protocol/plan.ts';
 import { RoundReport } from '../../../shared/protocol/report.ts';
 
 const file = new URL('../../../docs/protocol-schema.json', import.meta.url);
-const schemas = { Notice, Request, Reply, Plan, ScoreTask, EnrolTask, Offer, Decline, Farewell, RoundReport };
+const schemas = {
+  Notice,
+  Request,
+  Reply,
+  Plan,
+  ScoreTask,
+  EnrolTask,
+  Offer,
+  Decline,
+  Receipt,
+  Farewell,
+  RoundReport,
+};
 
 describe('protocol schema', () => {
   test('is the committed one; run with UPDATE_PROTOCOL_SCHEMA=1 after a deliberate change', () => {

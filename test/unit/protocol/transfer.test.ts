@@ -4,18 +4,30 @@ import { fetchBlob, type Requester, upload } from '../../../client/transfer.ts';
 import { sha256 } from '../../../shared/crypto/encoding.ts';
 import { identityFrom } from '../../../shared/crypto/identity.ts';
 import { ParleyError } from '../../../shared/errors.ts';
-import { chunkBytes, type Reply, type Request } from '../../../shared/protocol/messages.ts';
-import { RoundIndex, RunId } from '../../../shared/units.ts';
+import { chunkBytes, type Receipt, type Reply, type Request } from '../../../shared/protocol/messages.ts';
+import { sealed } from '../../../shared/protocol/signed.ts';
+import { RoundIndex, RunId, SiteId } from '../../../shared/units.ts';
+import { position } from '../../support/ledger-positions.ts';
 
 const withCode = (code: string): unknown => expect.objectContaining({ code });
 const bytes = Uint8Array.from({ length: chunkBytes + 100 }, (_, i) => i % 251);
 const hash = sha256(bytes);
 const wanted = { sha256: hash, sizeBytes: bytes.length };
+const coordinator = identityFrom(new Uint8Array(32).fill(3));
+const about = { run: RunId.parse('r'), round: RoundIndex.parse(0), stage: 'update' } as const;
+const [site, ledger] = [SiteId.parse('alpha'), position(4)];
 const upload1 = {
+  site,
   identity: identityFrom(new Uint8Array(32).fill(4)),
-  about: { run: RunId.parse('r'), round: RoundIndex.parse(0), stage: 'update', ledgerHead: hash },
+  coordinatorKey: coordinator.publicKey,
+  about: { ...about, ledger },
   bytes,
-} as const;
+};
+
+/** The receipt for that upload, or something else. */
+const receipt = (change: Partial<Receipt> = {}, signer = coordinator) =>
+  sealed(signer, 'receipt', { ...about, site, sha256: hash, ledger, ...change });
+const accepted: Reply = { type: 'accepted', receipt: receipt() };
 
 /** A coordinator that answers as told; undefined loses the connection. */
 function coordinatorThat(
@@ -105,9 +117,12 @@ describe('uploading', () => {
     const coordinator = coordinatorThat((message) => {
       if (message.type !== 'chunk') return { type: 'proceed', offset: 0 };
       const end = message.offset + message.bytes.length;
-      return end === bytes.length ? { type: 'accepted' } : { type: 'proceed', offset: end };
+      return end === bytes.length ? accepted : { type: 'proceed', offset: end };
     });
-    await upload(coordinator, upload1);
+    const points: string[] = [];
+    const mark = (point: string): void => void points.push(point);
+    expect(await upload(coordinator, { ...upload1, mark })).toEqual(receipt());
+    expect(points).toEqual(['offered', 'half-sent', 'sent']);
     expect(coordinator.asked.map(({ type }) => type)).toEqual(['offer', 'chunk', 'chunk']);
     for (const message of coordinator.asked)
       if (message.type === 'chunk') expect(message.bytes.buffer.byteLength).toBe(message.bytes.length);
@@ -118,7 +133,7 @@ describe('uploading', () => {
     let left = 3;
     const recovering = coordinatorThat((message) => {
       if (message.type !== 'chunk') return { type: 'proceed', offset: chunkBytes };
-      return left-- > 0 ? corrupt : { type: 'accepted' };
+      return left-- > 0 ? corrupt : accepted;
     });
     await upload(recovering, upload1);
     const hopeless = coordinatorThat(({ type }) =>
@@ -141,8 +156,48 @@ describe('uploading', () => {
     await expect(upload(lost, upload1)).rejects.toThrow(withCode('MESSAGE_INVALID'));
   });
 
-  test.each(['EQUIVOCATION', 'STALE_ROUND', 'WRONG_SHAPE'] as const)('%s surfaces', async (code) => {
-    const refusing = coordinatorThat(() => ({ type: 'refused', code, detail: 'no' }));
-    await expect(upload(refusing, upload1)).rejects.toThrow(withCode(code));
+  test('signs one offer, however often the connection is lost', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 12 }), async (losses) => {
+        const coordinator = coordinatorThat((message, n) => {
+          if (losses[n]) return undefined;
+          return message.type === 'offer' ? { type: 'proceed', offset: chunkBytes } : accepted;
+        });
+        expect(await upload(coordinator, upload1)).toEqual(receipt());
+        const offers = coordinator.asked.filter(({ type }) => type === 'offer');
+        expect(new Set(offers.map((offer) => JSON.stringify(offer))).size).toBe(1);
+      }),
+      { numRuns: 10 },
+    );
   });
+
+  const stranger = identityFrom(new Uint8Array(32).fill(9));
+  test.each<[string, string, Reply]>([
+    ['no receipt', 'MESSAGE_INVALID', { type: 'accepted' }],
+    ["a stranger's", 'BAD_SIGNATURE', { type: 'accepted', receipt: receipt({}, stranger) }],
+    ['one for another round', 'MESSAGE_INVALID', acceptedWith({ round: RoundIndex.parse(1) })],
+    ['one for another run', 'MESSAGE_INVALID', acceptedWith({ run: RunId.parse('s') })],
+    ['one for another site', 'MESSAGE_INVALID', acceptedWith({ site: SiteId.parse('beta') })],
+    ['one for another stage', 'MESSAGE_INVALID', acceptedWith({ stage: 'signals' })],
+    ['one for other bytes', 'MESSAGE_INVALID', acceptedWith({ sha256: sha256('other') })],
+  ])('accepted with %s is %s', async (_what, code, reply) => {
+    await expect(
+      upload(
+        coordinatorThat(() => reply),
+        upload1,
+      ),
+    ).rejects.toThrow(withCode(code));
+  });
+
+  test.each(['EQUIVOCATION', 'STALE_ROUND', 'WRONG_SHAPE', 'LEDGER_ROLLBACK'] as const)(
+    '%s surfaces',
+    async (code) => {
+      const refusing = coordinatorThat(() => ({ type: 'refused', code, detail: 'no' }));
+      await expect(upload(refusing, upload1)).rejects.toThrow(withCode(code));
+    },
+  );
 });
+
+function acceptedWith(change: Partial<Receipt>): Reply {
+  return { type: 'accepted', receipt: receipt(change) };
+}

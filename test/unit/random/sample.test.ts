@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Rng, secureRng, seededRng } from '../../../shared/random/rng.ts';
-import { fairCoin, poissonSample, shuffled, uniformBelow } from '../../../shared/random/sample.ts';
+import {
+  fairCoin,
+  openUniform,
+  poissonSample,
+  shuffled,
+  uniformBelow,
+} from '../../../shared/random/sample.ts';
 import { SamplingRate, Seed } from '../../../shared/units.ts';
 
 const seeded = (seed: number): Rng => seededRng(Seed.parse(seed));
@@ -67,6 +73,18 @@ describe('poissonSample', () => {
     const { rng, uniforms } = counted(seeded(5));
     const drawn = poissonSample(rng, 2 ** 31 - 1, rate(1e-7));
     expect(uniforms()).toBe(drawn.length + 1);
+  });
+});
+
+describe('openUniform', () => {
+  const from = (...uniforms: number[]): number =>
+    openUniform({ ...seeded(1), uniform: () => uniforms.shift() ?? 0.25 });
+
+  test('is never 0 and never 1, and takes one number unless it is under 2^-32', () => {
+    expect(from(1 - 2 ** -53)).toBe(1 - 2 ** -53);
+    expect(from(2 ** -32)).toBe(2 ** -32);
+    expect(from(2 ** -32 - 2 ** -53, 0.5)).toBe(2 ** -33);
+    expect(from(0, 0, 0, 2 ** -31)).toBe(2 ** -127);
   });
 });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { reportHtml, seedsHtml } from '../../../scenarios/report/html.ts';
 import { html, trusted } from '../../../scenarios/report/markup.ts';
+import { RoundReport } from '../../../shared/protocol/report.ts';
 import { aManifest, aReport, someReports } from '../../support/a-report.ts';
 
 describe('markup', () => {
@@ -75,6 +76,29 @@ describe('the report page', () => {
     expect(reportHtml({ manifest, reports })).not.toContain('simulation: not private');
     expect(reportHtml({ manifest: aManifest(), reports })).toContain('class="stamp"');
     expect(seedsHtml([{ seed: 1, manifest: aManifest(), reports }])).toContain('class="stamp"');
+  });
+
+  test('the figures of every round have epsilon by Renyi divergences, where a report has it', () => {
+    const [first, second] = someReports({ rounds: 3 }, 2);
+    const rdp = { coordinator: 3.401, recipients: 'infinite' as const };
+    const reports = [first!, { ...second!, epsilon: { ...second!.epsilon, rdp } }];
+    const page = reportHtml({ manifest: aManifest(), reports });
+    expect(page).toContain('>ε by RDP</th>');
+    expect(page).toContain('<td class="number">–</td>');
+    expect(page).toContain('<td class="number">3.41, inf</td>');
+  });
+
+  test('the clip norm has columns where it adapts, and only there', () => {
+    const reports = someReports({ rounds: 3 }, 2);
+    const clipping = RoundReport.shape.clipping.parse({
+      ...{ clipNorm: 0.31249, fractionWithin: 0.52, nextClipNorm: 0.31 },
+    });
+    const adapted = reports.map((report) => ({ ...report, clipping }));
+    const page = reportHtml({ manifest: aManifest(), reports: adapted });
+    expect(page).toContain('>Clip norm C</th>');
+    expect(page).toContain('<td class="number">0.312</td>');
+    expect(page).toContain('<td class="number">52.0%</td>');
+    expect(reportHtml({ manifest: aManifest(), reports })).not.toContain('Clip norm C');
   });
 
   test('published figures stand beside ours, and the section is absent without them', () => {

@@ -70,6 +70,13 @@ describe('the line of a round', () => {
     expect(roundLine({ ...report, epsilon: { ...report.epsilon, ...epsilon } })).toContain(part);
   });
 
+  test('shows the clip norm where it adapts', () => {
+    const clipping = { clipNorm: 0.31249, fractionWithin: 0.52, nextClipNorm: 0.31 };
+    expect(roundLine(RoundReport.parse({ ...designRound(), clipping }))).toBe(
+      designLine.replace('  user-MIA', '  clip norm 0.312  user-MIA'),
+    );
+  });
+
   test('names accuracy where that is the metric', () => {
     const report = designRound();
     expect(roundLine({ ...report, utility: { ...report.utility, metric: 'accuracy' } })).toContain(

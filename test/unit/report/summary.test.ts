@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seedsSummary, summaryTable } from '../../../scenarios/report/summary.ts';
 import { textTable } from '../../../scenarios/report/text-table.ts';
+import { RoundReport } from '../../../shared/protocol/report.ts';
 import { aManifest, someReports } from '../../support/a-report.ts';
 
 describe('the summary of a run', () => {
@@ -21,6 +22,17 @@ describe('the summary of a run', () => {
     expect(line('epsilon')).toBe(
       'epsilon      coordinator 3.56 of 4.00; model recipients 1.88; delta 1e-6; per user, add or remove one',
     );
+  });
+
+  test('has the clip norm where it adapts', () => {
+    const clipping = RoundReport.shape.clipping.parse({
+      ...{ clipNorm: 0.31249, fractionWithin: 0.52, nextClipNorm: 0.3094 },
+    });
+    const told = summaryTable(aManifest(), [{ ...last, clipping }]);
+    expect(told).toContain(
+      '\nclip norm    0.312, 52.0% of the users within it, noised; 0.309 after this round\n',
+    );
+    expect(text).not.toContain('clip norm');
   });
 
   test('shows first, best and last utility', () => {

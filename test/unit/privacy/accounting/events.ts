@@ -57,7 +57,9 @@ const single = fc.oneof(
 /** Events that promise something. */
 export const noisyEvents: fc.Arbitrary<MechanismEvent> = fc.oneof(
   { weight: 6, arbitrary: single },
-  fc.array(single, { minLength: 1, maxLength: 3 }).map((parts): MechanismEvent => ({ type: 'composition', events: parts })),
+  fc
+    .array(single, { minLength: 1, maxLength: 3 })
+    .map((parts): MechanismEvent => ({ type: 'composition', events: parts })),
   fc
     .tuple(single, fc.integer({ min: 1, max: 9 }))
     .map(([event, count]): MechanismEvent => ({ type: 'repetition', event, count })),

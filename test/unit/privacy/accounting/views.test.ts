@@ -4,6 +4,7 @@ import { countEvents } from '../../../../shared/privacy/accounting/entries.ts';
 import { rdpEpsilon } from '../../../../shared/privacy/accounting/rdp-accountant.ts';
 import {
   coordinatorView,
+  plannedViews,
   recipientsView,
   type SiteRound,
 } from '../../../../shared/privacy/accounting/views.ts';
@@ -96,6 +97,46 @@ describe('recipientsView', () => {
       fc.property(rounds, (list) => {
         expect(recipientsView(list, 12)).toEqual(coordinatorView(answeredEvents(list)));
       }),
+    );
+  });
+});
+
+describe('plannedViews', () => {
+  const plan = { event: sampled(1.5, 0.2), rounds: 40, sites: 4 };
+
+  test('is what a run would hold in which the same number of sites answered every round', () => {
+    fc.assert(
+      fc.property(
+        events,
+        fc.integer({ min: 1, max: 30 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.nat(9),
+        (event, rounds, answeringSites, colludingSites) => {
+          fc.pre(!JSON.stringify(event).includes('banded'));
+          const views = plannedViews({ event, rounds, sites: 9, colludingSites, answeringSites });
+          const run = Array.from({ length: rounds }, () => ({
+            event,
+            answered: true,
+            answeredSites: answeringSites,
+          }));
+          expect(views.coordinator).toEqual(coordinatorView(run.map((round) => round.event)));
+          expect(views.recipients).toEqual(recipientsView(run, colludingSites));
+        },
+      ),
+    );
+  });
+
+  test('all sites answer and one colludes unless something else is said; a site that drops out costs the recipients view', () => {
+    expect(plannedViews(plan).recipients).toEqual([{ event: sampled(1.5 * Math.sqrt(3), 0.2), count: 40 }]);
+    expect(plannedViews({ ...plan, answeringSites: 3 }).recipients).toEqual([
+      { event: sampled(1.5 * Math.SQRT2, 0.2), count: 40 },
+    ]);
+    expect(plannedViews({ ...plan, answeringSites: 3 }).coordinator).toEqual(plannedViews(plan).coordinator);
+  });
+
+  test.each([0, 5, Number.NaN])('refuses %s answering sites of 4', (answeringSites) => {
+    expect(() => plannedViews({ ...plan, answeringSites })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
     );
   });
 });

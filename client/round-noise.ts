@@ -1,0 +1,95 @@
+import type { MechanismEvent } from '../shared/privacy/accounting/event.ts';
+import {
+  advance,
+  type BandedNoise,
+  bandedNoiseVector,
+  newBandedNoise,
+} from '../shared/privacy/banded-noise.ts';
+import { decodeState, encodeState } from '../shared/privacy/banded-state.ts';
+import { drawNoise, type NoiseVector } from '../shared/privacy/noise.ts';
+import { usersOfRound } from '../shared/privacy/participation-groups.ts';
+import { type Plan, type Protection, plannedEvent, releaseShape } from '../shared/protocol/plan.ts';
+import { poissonSample } from '../shared/random/sample.ts';
+import type { Site } from './site.ts';
+
+/** Where a round's noise and users come from: what its release will cost is known before anything is drawn. */
+export interface RoundSource {
+  readonly event: MechanismEvent;
+  readonly draw: () => RoundDraw;
+}
+
+/** What a round draws before the data are touched. */
+export interface RoundDraw {
+  /** None where nothing is promised. */
+  readonly noise: NoiseVector | undefined;
+  /** Indices of the users who take part, ascending. */
+  readonly users: Int32Array;
+  /** To be committed with the release, where noise is correlated over rounds. */
+  readonly noiseState?: Uint8Array;
+}
+
+/**
+ * The source of a round's noise and users: fresh noise and every user's own coin, or a banded matrix's next row and the
+ * round's group of users.
+ *
+ * @throws LEDGER_CORRUPT when the state of correlated noise in the ledger is not that of this plan.
+ */
+export async function roundSource(plan: Plan, numParams: number, site: Site): Promise<RoundSource> {
+  const { protection, run, round } = plan;
+  if (protection.type === 'user-dp-banded') return bandedSource({ ...plan, protection }, numParams, site);
+  const rng = site.rng.fork(`run ${run} round ${round}`);
+  return {
+    event: plannedEvent(protection),
+    draw: () => ({
+      noise: freshNoise(protection, numParams, rng.fork('noise')),
+      users: byCoins(protection, site, rng.fork('draw')),
+    }),
+  };
+}
+
+type Independent = Exclude<Protection, { type: 'user-dp-banded' }>;
+
+function freshNoise(protection: Independent, numParams: number, rng: Site['rng']): NoiseVector | undefined {
+  if (protection.type === 'none') return undefined;
+  const { numCoordinates, clipNorm } = releaseShape(protection, numParams);
+  return drawNoise(rng, numCoordinates, { ...protection, clipNorm });
+}
+
+/** Every user by an independent coin. */
+function byCoins({ samplingRate }: Independent, { trainable }: Site, rng: Site['rng']): Int32Array {
+  return poissonSample(rng, trainable.length, samplingRate).map((index) => trainable[index] ?? 0);
+}
+
+type BandedPlan = Plan & { readonly protection: Extract<Protection, { type: 'user-dp-banded' }> };
+
+async function bandedSource(plan: BandedPlan, numParams: number, site: Site): Promise<RoundSource> {
+  const { protection, run, round } = plan;
+  const { matrix } = protection;
+  // The same fork in every round: each row has one of its own below it.
+  const rng = site.rng.fork(`run ${run} banded noise`);
+  const stored = await site.ledger.noiseState(run);
+  const before: BandedNoise = stored
+    ? decodeState(stored, { matrix, numParams })
+    : newBandedNoise(matrix, numParams, rng);
+  return {
+    event: plannedEvent(protection, before.nextRow === 0),
+    draw: () => {
+      const { row, state } = advance(before, rng, round);
+      return {
+        noise: bandedNoiseVector(row, protection),
+        users: byGroup(before.participationKey, { matrix, round }, site),
+        noiseState: encodeState(state),
+      };
+    },
+  };
+}
+
+/** The trainable users of the round's group. */
+function byGroup(
+  key: Uint8Array,
+  { matrix, round }: { matrix: BandedNoise['matrix']; round: number },
+  { shard, trainable }: Site,
+): Int32Array {
+  const userIds = [...trainable].map((user) => shard.userIds[user] ?? '');
+  return usersOfRound(userIds, { key, matrix, round }).map((index) => trainable[index] ?? 0);
+}

@@ -1,0 +1,28 @@
+import { layoutOf } from '../shared/model/layout.ts';
+import { checkRelease } from '../shared/privacy/noise-check.ts';
+import { decodedUpdate } from '../shared/protocol/payloads.ts';
+import { noiseFactor, type Plan, releaseShape, releaseTensors } from '../shared/protocol/plan.ts';
+import { NoiseMultiplier } from '../shared/units.ts';
+
+/**
+ * A site's release as it arrives: the plan's shape, at least the noise that the plan asks for, and no more than the site's
+ * users and that noise can make up. Looks at nothing but the release and public numbers, so it costs no privacy.
+ *
+ * @throws WRONG_SHAPE; NOISE_IMPLAUSIBLE when the site's clipping or noise cannot have worked.
+ */
+export function arrivedUpdate(plan: Plan, bytes: Uint8Array, declaredUsers: number): Int32Array {
+  const { protection, model, round } = plan;
+  const tensors = layoutOf(model.spec).map(({ size }) => size);
+  const parts = releaseTensors(protection, tensors);
+  const numParams = tensors.reduce((total, size) => total + size, 0);
+  const { numCoordinates, clipNorm } = releaseShape(protection, numParams);
+  const update = decodedUpdate(bytes, numCoordinates);
+  if (protection.type === 'none') return update;
+  const noiseMultiplier = NoiseMultiplier.parse(protection.noiseMultiplier * noiseFactor(protection, round));
+  checkRelease(update, {
+    ...{ clipNorm, noiseMultiplier, tensors: parts },
+    // The declared number is near the true one, not equal to it.
+    maxDrawnUsers: 2 * declaredUsers,
+  });
+  return update;
+}

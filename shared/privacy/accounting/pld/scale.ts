@@ -1,0 +1,82 @@
+import { composed } from './compose.ts';
+import { type Composition, cumulantsAt, windowOf } from './cumulants.ts';
+import { type Grid, lowerGrid, type Mechanisms, numReleases, towards, upperGrid, widestRange, type Direction } from './grids.ts';
+import { type Side, type TailCurve, tailCurve } from './tail.ts';
+
+/** What is composed, from where it is looked at, and the probability that may be out of reach. */
+export interface Task {
+  readonly direction: Direction;
+  readonly mechanisms: Mechanisms;
+  /** In (0, 1). */
+  readonly lost: number;
+}
+
+/** Resolution of a computation; it decides how tight the bounds are, and never whether they hold. */
+export interface Scale {
+  /** Distance of neighbouring losses, nats. */
+  readonly step: number;
+  /** See {@link composed}; >= 0. */
+  readonly tilt: number;
+}
+
+/** Most points of one transform, and most losses of one release. */
+const mostPoints = 2 ** 17;
+const mostLosses = 2 ** 17;
+
+/** Losses of the grid from which step and tilt are guessed. */
+const coarseLosses = 1024;
+
+/** Rounding errors of a mass, of its exponent and of their sums, relative, for one release. */
+const relativeErrorEach = 1e-13;
+
+/** A grid from above with this step. */
+export function gridAbove({ direction, mechanisms, lost }: Task, step: number): Grid {
+  return towards(direction, upperGrid(mechanisms, step, lost));
+}
+
+/** A grid from below with this step. */
+export function gridBelow({ direction, mechanisms, lost }: Task, step: number): Grid {
+  return towards(direction, lowerGrid(mechanisms, step, lost));
+}
+
+/** A grid from above that is good for a first guess. */
+export function coarseGrid(task: Task): Grid {
+  return gridAbove(task, widestRange(task.mechanisms, task.lost) / coarseLosses);
+}
+
+/** The delta of a grid as a function of epsilon. Losses of a grid from below may be {@link Grid.shift} too high. */
+export function curveOf(grid: Grid, tilt: number, side: Side): TailCurve {
+  const loss = composed(grid, tilt, windowOf(grid, tilt));
+  return tailCurve(loss, side, { infinite: grid.infinite, relative: relativeErrorEach * numReleases(grid.parts) });
+}
+
+/** An eighth of the tilted standard deviation of one release, or what the longest transform allows. */
+export function stepFor(task: Task, grid: Composition, tilt: number): number {
+  const { variance } = cumulantsAt(grid, tilt);
+  const typical = Math.sqrt(variance / numReleases(grid.parts)) / 8;
+  return Math.max(typical, windowStep(grid, tilt), leastStep(task));
+}
+
+/**
+ * The step that a gap between the bounds calls for when they are wanted `wanted` apart, since errors are of second order in
+ * the step; undefined where it cannot be much finer.
+ */
+export function finerStep(
+  task: Task,
+  grid: Composition,
+  { step, tilt }: Scale,
+  share: number,
+): number | undefined {
+  const finer = step * Math.max(0.1, Math.min(0.5, Math.sqrt(share) * 0.8));
+  const feasible = Math.max(finer, leastStep(task), windowStep(grid, tilt));
+  return feasible > 0.8 * step ? undefined : feasible;
+}
+
+function windowStep(grid: Composition, tilt: number): number {
+  const { from, to } = windowOf(grid, tilt);
+  return (to - from) / (mostPoints - 4);
+}
+
+function leastStep({ mechanisms, lost }: Task): number {
+  return widestRange(mechanisms, lost) / mostLosses;
+}

@@ -1,0 +1,221 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'libsql';
+import { afterEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { launchClient } from '../../client/index.ts';
+import type { ReleasePoint } from '../../client/site.ts';
+import { sha256 } from '../../shared/crypto/encoding.ts';
+import { Identity } from '../../shared/crypto/identity.ts';
+import { appendEvent } from '../../shared/privacy/accounting/entries.ts';
+import type { LedgerEntry, MechanismEvent } from '../../shared/privacy/accounting/event.ts';
+import { rdpEpsilon } from '../../shared/privacy/accounting/rdp-accountant.ts';
+import { Receipt, Signed } from '../../shared/protocol/messages.ts';
+import type { RoundReport } from '../../shared/protocol/report.ts';
+import { opened } from '../../shared/protocol/signed.ts';
+import { seededRng } from '../../shared/random/rng.ts';
+import { Delta, Seed } from '../../shared/units.ts';
+import { aFederation, type FederationFiles } from '../support/a-federation.ts';
+import { type Doors, openDoors } from '../support/doors.ts';
+import { ledgerRows } from '../support/ledger-files.ts';
+import { drawnEnds, type End, type Life, warmedUp } from '../support/lives.ts';
+import { oneFile } from '../support/one-file.ts';
+import { aWitness, type Witness, watchedRun } from '../support/watched-run.ts';
+
+/** 24 in every check; PARLEY_KILLS asks for more. */
+const wanted = Number(process.env['PARLEY_KILLS'] ?? 24);
+const rounds = Math.min(20, Math.ceil(wanted / 3));
+const delta = Delta.parse(1e-5);
+const points: readonly ReleasePoint[] = [
+  ...(['planned', 'within-budget', 'noise-drawn', 'trained', 'committing', 'committed'] as const),
+  ...(['offered', 'half-sent', 'sent', 'received'] as const),
+];
+type Site = FederationFiles['sites'][number];
+
+interface Theatre {
+  /** What the processes run. */
+  readonly program: string;
+  readonly files: FederationFiles;
+  readonly witness: Witness;
+  /** Those still to come. */
+  readonly ends: End[];
+  readonly lived: End[];
+  /** The process that a site is now. */
+  readonly alive: Map<string, Life>;
+  readonly doors: Doors;
+}
+
+const theatres: Theatre[] = [];
+afterEach(() => {
+  for (const { alive } of theatres.splice(0)) for (const life of alive.values()) life.kill();
+});
+
+/** Three hospitals with secure noise, and a model whose updates take two chunks. */
+async function aTheatre(): Promise<Theatre> {
+  const files = await aFederation({
+    federation: {
+      rounds,
+      model: {
+        inputShape: [27],
+        layers: [{ type: 'dense', units: 4700, activation: 'relu' }],
+        output: { type: 'sigmoid' },
+      },
+      cohort: { minSites: 1 },
+      deadlines: { answerAfterMs: 200 },
+    },
+    policy: { minSites: 1, maxEpsilon: 1e6 },
+  });
+  const ends = drawnEnds(wanted, points, seededRng(Seed.parse(4)));
+  const theatre: Theatre = {
+    program: oneFile('test/support/doomed-client.ts'),
+    ...{ files, ends, lived: [], witness: aWitness(), alive: new Map(), doors: openDoors() },
+  };
+  theatres.push(theatre);
+  return theatre;
+}
+
+/** One site is a process that ends and begins again, until the run is over. */
+async function inhabit(site: Site, theatre: Theatre, over: AbortSignal): Promise<void> {
+  const { program, ends, lived, alive } = theatre;
+  let spare = warmedUp(program);
+  try {
+    for (;;) {
+      const [life, end] = [spare, ends.pop()];
+      alive.set(site.id, life);
+      spare = warmedUp(program);
+      const signal = await life.live(site.config, end);
+      const wasOver = over.aborted || signal === null;
+      if (end) (wasOver ? ends : lived).push(end);
+      if (wasOver) return;
+    }
+  } finally {
+    spare.kill();
+  }
+}
+
+/** A whole run: one site is steady, and the others end and begin again. */
+async function perform(theatre: Theatre): Promise<readonly RoundReport[]> {
+  const { files, witness, alive, doors } = theatre;
+  const [steady, ...others] = files.sites;
+  const [over, broken] = [new AbortController(), new AbortController()];
+  const observer = { note: (): void => undefined, report: (): void => undefined };
+  const site = launchClient(steady!.config, { observer, signal: over.signal }).catch(() => undefined);
+  const residents = Promise.all(others.map((other) => inhabit(other, theatre, over.signal)));
+  residents.catch(() => {
+    broken.abort();
+  });
+  const { outcome, reports } = await watchedRun(files, {
+    witness,
+    signal: broken.signal,
+    message: (from, message) => {
+      alive.get(from)?.seen();
+      // A round asks who is there when it begins: the steady site holds it up until all are.
+      const isSteady = from === steady!.id && message.type === 'offer';
+      return isSteady ? doors.untilIn(others.map(({ id }) => id)) : undefined;
+    },
+    welcomed: doors.entered,
+    left: doors.left,
+  });
+  over.abort();
+  for (const life of alive.values()) life.kill();
+  await Promise.all([residents, site]);
+  expect(outcome).toBe('finished');
+  return reports;
+}
+
+type Row = ReturnType<typeof ledgerRows>[number];
+
+const nameOf = ({ run, round }: { readonly run: string; readonly round: number }): string =>
+  `${run} ${round}`;
+
+/** What left this site, whole or in part, is what its ledger holds and has charged. */
+function expectOneStringEach(site: Site, { witness }: Theatre): void {
+  const rows = ledgerRows(site.ledger);
+  const byName = new Map(rows.map((row) => [nameOf(row), row]));
+  const byHash = new Map(rows.map((row) => [row.releaseSha256, row]));
+  expect([byName.size, byHash.size]).toEqual([rows.length, rows.length]);
+  const offers = witness.offers.filter((offer) => offer.site === site.id);
+  const updates = offers.filter(({ stage }) => stage === 'update');
+  for (const offer of updates) expect(offer.sha256).toBe(byName.get(nameOf(offer))?.releaseSha256);
+  const hashes = hashesOf(site.ledger);
+  for (const { ledger } of offers.filter((offer) => offer.ledger.length > 0))
+    expect(hashes[ledger.length - 1]).toBe(ledger.head);
+  const others = new Set(offers.filter(({ stage }) => stage !== 'update').map((offer) => offer.sha256));
+  for (const chunk of [...witness.chunks.values()].filter((sent) => sent.site === site.id)) {
+    const row = byHash.get(chunk.upload);
+    if (!row) expect(others).toContain(chunk.upload);
+    else expect(sha256(row.bytes.subarray(chunk.offset, chunk.offset + chunk.length))).toBe(chunk.sha256);
+  }
+  const sent = new Set(updates.map(nameOf));
+  const charged = epsilonOf(rows.map(({ event }) => event));
+  expect(charged).toBeGreaterThanOrEqual(
+    epsilonOf([...byName].flatMap(([name, row]) => (sent.has(name) ? [row.event] : []))),
+  );
+}
+
+function epsilonOf(events: readonly MechanismEvent[]): number {
+  return rdpEpsilon(
+    events.reduce<readonly LedgerEntry[]>((entries, event) => appendEvent(entries, event), []),
+    delta,
+  );
+}
+
+/** Every answer that the coordinator counted is in the ledger, and every receipt is its word for what the ledger holds. */
+function expectAnswersAndReceipts({ files }: Theatre, reports: readonly RoundReport[], run: string): void {
+  const { publicKey } = Identity.parse(JSON.parse(readFileSync(join(files.folder, 'identity.json'), 'utf8')));
+  for (const { id, ledger } of files.sites) {
+    const rows = new Map<string, Row>(ledgerRows(ledger).map((row) => [nameOf(row), row]));
+    for (const { round, sites } of reports.filter((report) =>
+      report.sites.answered.some((other) => other === id),
+    ))
+      expect([...rows.keys()], `${id} ${sites.answered.join()}`).toContain(nameOf({ run, round }));
+    const receipts = receiptsOf(ledger).map((text) => opened(publicKey, 'receipt', Receipt, text));
+    expect(receipts.length).toBeGreaterThan(0);
+    for (const { site, stage, sha256: hash, ...about } of receipts)
+      expect([site, stage, hash]).toEqual([id, 'update', rows.get(nameOf(about))?.releaseSha256]);
+  }
+}
+
+function receiptsOf(ledger: string): Signed[] {
+  const column = z.array(z.object({ receipt: z.string() }));
+  return column
+    .parse(read(ledger, 'select receipt from receipt'))
+    .map(({ receipt }) => Signed.parse(JSON.parse(receipt)));
+}
+
+function hashesOf(ledger: string): string[] {
+  const column = z.array(z.object({ hash: z.string() }));
+  return column.parse(read(ledger, 'select hash from entry order by position')).map(({ hash }) => hash);
+}
+
+function read(file: string, query: string): unknown {
+  const database = new Database(file, { readonly: true });
+  try {
+    return database.prepare(query).all();
+  } finally {
+    database.close();
+  }
+}
+
+describe('a client that is killed again and again', () => {
+  test(
+    `${wanted} times, at every step of a release and at random events: one string of bytes leaves for each round`,
+    async () => {
+      const theatre = await aTheatre();
+      for (let runs = 0; theatre.ends.length > 0 && runs < 3 + wanted / 20; runs++) {
+        rmSync(theatre.files.directory, { recursive: true, force: true });
+        const reports = await perform(theatre);
+        expect(reports.map(({ round }) => round)).toEqual(
+          Array.from({ length: rounds }, (_, round) => round),
+        );
+        for (const site of theatre.files.sites) expectOneStringEach(site, theatre);
+        expectAnswersAndReceipts(theatre, reports, reports[0]!.run);
+      }
+      expect(theatre.ends).toEqual([]);
+      expect(theatre.lived).toHaveLength(wanted);
+      const lived = theatre.lived.flatMap((end) => (end.type === 'point' ? [end.point] : []));
+      expect(new Set(lived)).toEqual(new Set(points));
+    },
+    60_000 + wanted * 10_000,
+  );
+});
