@@ -40,7 +40,7 @@ export function gaussianDeltaBounds(m: number, epsilon: number): Bounds {
   if (epsilon === Infinity) return { lower: 0, upper: 0 };
   const near = m / 2 - epsilon / m;
   const far = -m / 2 - epsilon / m;
-  const density = Math.exp(-near * near / 2) / Math.sqrt(2 * Math.PI);
+  const density = Math.exp((-near * near) / 2) / Math.sqrt(2 * Math.PI);
   const ofArguments = roundingError * (1 + (m + epsilon / m) * (1 + Math.abs(near)));
   if (near > 1) {
     const rest = density * (millsRatio(-near) + millsRatio(far));

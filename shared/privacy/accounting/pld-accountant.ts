@@ -6,8 +6,8 @@ import { epsilonBounds } from './pld/bounds.ts';
 import { deltaBounds } from './pld/deltas.ts';
 import { numReleases } from './pld/grids.ts';
 import type { Bounds, PrivacyProfile } from './profile.ts';
-import { deltaOfCurve, epsilonOfCurve } from './rdp-accountant.ts';
 import { composedRdp } from './rdp.ts';
+import { deltaOfCurve, epsilonOfCurve } from './rdp-accountant.ts';
 
 /**
  * Bounds on the epsilon (nats) of all entries together; neighbouring: add or remove one user. By privacy loss distributions
@@ -50,7 +50,8 @@ function curveOf(entries: readonly LedgerEntry[], mechanisms: readonly SampledGa
     if (epsilon === Infinity) return { lower: 0, upper: 0 };
     const bounds = pld(direction, epsilon);
     const lower = Math.max(bounds.lower, gaussianDeltaBounds(plain, epsilon).lower);
-    if (bounds.upper - lower <= closeEnough * bounds.upper || bounds.upper < leastDelta) return { lower, upper: bounds.upper };
+    if (bounds.upper - lower <= closeEnough * bounds.upper || bounds.upper < leastDelta)
+      return { lower, upper: bounds.upper };
     return { lower, upper: Math.min(bounds.upper, deltaOfCurve(rdp, epsilon)) };
   };
 }
@@ -75,7 +76,10 @@ function oneDirection(curve: Curve, direction: 'removing' | 'adding', epsilon: n
   const other = curve(direction === 'removing' ? 'adding' : 'removing', -epsilon);
   const weight = Math.exp(epsilon);
   const ofAny = -Math.expm1(epsilon);
-  return { lower: Math.min(1, ofAny + weight * other.lower), upper: Math.min(1, ofAny + weight * other.upper) };
+  return {
+    lower: Math.min(1, ofAny + weight * other.lower),
+    upper: Math.min(1, ofAny + weight * other.upper),
+  };
 }
 
 /** Relative gap above which Renyi divergences are asked too. */

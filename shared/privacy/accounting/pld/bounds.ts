@@ -1,7 +1,16 @@
 import type { Bounds } from '../profile.ts';
 import { type Composition, tiltForDelta, tiltForLoss } from './cumulants.ts';
 import type { Direction, Mechanisms } from './grids.ts';
-import { coarseGrid, curveOf, finerStep, gridAbove, gridBelow, type Scale, stepFor, type Task } from './scale.ts';
+import {
+  coarseGrid,
+  curveOf,
+  finerStep,
+  gridAbove,
+  gridBelow,
+  type Scale,
+  stepFor,
+  type Task,
+} from './scale.ts';
 
 /** Gap between the bounds that is small enough, relative to the upper one, and in nats. */
 const gapWanted = 1e-3;
@@ -36,7 +45,8 @@ function boundsTowards(task: Task, delta: number, enough: number): Bounds {
     const above = gridAbove(task, scale.step);
     upper = Math.min(upper, curveOf(above, scale.tilt, 'upper').epsilonAt(delta));
     if (upper <= enough) break;
-    const corrected = level === 0 ? correctedScale(task, above, { tilt: scale.tilt, epsilon: upper }) : undefined;
+    const corrected =
+      level === 0 ? correctedScale(task, above, { tilt: scale.tilt, epsilon: upper }) : undefined;
     if (corrected) {
       scale = corrected;
       continue;
@@ -44,7 +54,8 @@ function boundsTowards(task: Task, delta: number, enough: number): Bounds {
     const below = gridBelow(task, scale.step);
     lower = Math.max(lower, curveOf(below, scale.tilt, 'lower').epsilonAt(delta) - below.shift);
     const wanted = Math.max(gapWanted * upper, smallGap);
-    const finer = upper - lower > wanted ? finerStep(task, above, scale, wanted / (upper - lower)) : undefined;
+    const finer =
+      upper - lower > wanted ? finerStep(task, above, scale, wanted / (upper - lower)) : undefined;
     if (finer === undefined) break;
     scale = { ...scale, step: finer };
   }

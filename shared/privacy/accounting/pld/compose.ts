@@ -21,7 +21,9 @@ export interface ComposedLoss {
 const negligible = -90;
 
 function leftOut(parts: Composition['parts']): number {
-  return parts.reduce((total, { pair, count }) => total + count * pair.logMass.length, 0) * Math.exp(negligible);
+  return (
+    parts.reduce((total, { pair, count }) => total + count * pair.logMass.length, 0) * Math.exp(negligible)
+  );
 }
 
 /** Points of a transform for this window. */

@@ -1,7 +1,16 @@
 import type { Bounds } from '../profile.ts';
 import { cumulantsAt, tiltForLoss } from './cumulants.ts';
 import type { Direction, Grid, Mechanisms } from './grids.ts';
-import { coarseGrid, curveOf, finerStep, gridAbove, gridBelow, type Scale, stepFor, type Task } from './scale.ts';
+import {
+  coarseGrid,
+  curveOf,
+  finerStep,
+  gridAbove,
+  gridBelow,
+  type Scale,
+  stepFor,
+  type Task,
+} from './scale.ts';
 
 /** Gap between the bounds on delta that is small enough, relative to the upper one, or absolute. */
 const gapWanted = 2e-3;
@@ -78,7 +87,8 @@ function curveFor({ epsilon, ...what }: Asked): Curve {
     const deltaAt = boundedCurve(task, above, { step, tilt });
     const { lower, upper } = deltaAt(epsilon);
     const wanted = Math.max(gapWanted * upper, smallGap);
-    const finer = upper - lower > wanted ? finerStep(task, above, { step, tilt }, wanted / (upper - lower)) : undefined;
+    const finer =
+      upper - lower > wanted ? finerStep(task, above, { step, tilt }, wanted / (upper - lower)) : undefined;
     if (finer === undefined || level === maxLevels)
       return { made: epsilon, width: best * Math.sqrt(cumulantsAt(above, tilt).variance), deltaAt };
     step = finer;

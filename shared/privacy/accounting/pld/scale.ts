@@ -1,6 +1,15 @@
 import { composed } from './compose.ts';
 import { type Composition, cumulantsAt, windowOf } from './cumulants.ts';
-import { type Grid, lowerGrid, type Mechanisms, numReleases, towards, upperGrid, widestRange, type Direction } from './grids.ts';
+import {
+  type Direction,
+  type Grid,
+  lowerGrid,
+  type Mechanisms,
+  numReleases,
+  towards,
+  upperGrid,
+  widestRange,
+} from './grids.ts';
 import { type Side, type TailCurve, tailCurve } from './tail.ts';
 
 /** What is composed, from where it is looked at, and the probability that may be out of reach. */
@@ -47,7 +56,10 @@ export function coarseGrid(task: Task): Grid {
 /** The delta of a grid as a function of epsilon. Losses of a grid from below may be {@link Grid.shift} too high. */
 export function curveOf(grid: Grid, tilt: number, side: Side): TailCurve {
   const loss = composed(grid, tilt, windowOf(grid, tilt));
-  return tailCurve(loss, side, { infinite: grid.infinite, relative: relativeErrorEach * numReleases(grid.parts) });
+  return tailCurve(loss, side, {
+    infinite: grid.infinite,
+    relative: relativeErrorEach * numReleases(grid.parts),
+  });
 }
 
 /** An eighth of the tilted standard deviation of one release, or what the longest transform allows. */
