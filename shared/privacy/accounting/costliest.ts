@@ -87,7 +87,7 @@ function proposed({ within, beyond }: Bracket, { cheap, dear, whole }: Search, e
   if (within === undefined) return strided(beyond, cheap, whole);
   if (beyond === undefined) return strided(within, dear, whole);
   const share = within.excess / (within.excess - beyond.excess);
-  const isUsable = share > 0 && share < 1 && evaluations % 4 !== 0;
+  const isUsable = share > 0 && share < 1 && evaluations % 6 !== 0;
   const logX = Math.log(within.x) + (isUsable ? share : 0.5) * Math.log(beyond.x / within.x);
   if (!whole) return Math.exp(logX);
   const [low, high] = [Math.min(within.x, beyond.x), Math.max(within.x, beyond.x)];
