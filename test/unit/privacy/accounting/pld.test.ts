@@ -9,7 +9,7 @@ const rows = readFileSync(vectors, 'utf8').trim().split('\n').slice(1);
 
 test('all 280 rows: never below the lower bounds of others, at most 1 % above dp_accounting', () => {
   const wrong = rows.filter((row) => {
-    const [z, q, count, delta, , , , , pld, , , prvLower] = row.split(',').map(Number) as number[];
+    const [z, q, count, delta, , , , , pld, , , prvLower] = row.split(',').map(Number);
     const event = sampledGaussian(NoiseMultiplier.parse(z), SamplingRate.parse(q));
     const { lower, upper } = pldBounds([{ event, count: count! }], Delta.parse(delta));
     const sound = lower <= upper && !(upper < prvLower! * (1 - 1e-9));
