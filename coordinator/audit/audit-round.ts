@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ParleyError } from '../../shared/errors.ts';
-import type { AttackResult, AuditReport } from '../../shared/protocol/report.ts';
+import type { AttackResult, AuditReport } from '../../shared/protocol/audit-report.ts';
 import type { Rng } from '../../shared/random/rng.ts';
 import { aucInterval, tprAtFpr } from '../../shared/stats/interval.ts';
 import { rocCurve, thinned } from '../../shared/stats/roc.ts';

@@ -1,4 +1,4 @@
-import type { AuditReport } from '../../shared/protocol/report.ts';
+import type { AuditReport } from '../../shared/protocol/audit-report.ts';
 import type { Rng } from '../../shared/random/rng.ts';
 import { aucIntervalOfTieGroups } from '../../shared/stats/interval.ts';
 import { normalQuantile } from '../../shared/stats/special.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { assertNever } from '../../shared/errors.ts';
-import type { AuditReport, RoundReport } from '../../shared/protocol/report.ts';
+import type { AuditReport } from '../../shared/protocol/audit-report.ts';
+import type { RoundReport } from '../../shared/protocol/report.ts';
 
 /**
  * Limits on what an audit may find, and what happens when one is passed. The policy sees the audit report only: audit

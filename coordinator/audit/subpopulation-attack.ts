@@ -1,4 +1,4 @@
-import type { AuditReport, GroupResult } from '../../shared/protocol/report.ts';
+import type { AuditReport, GroupResult } from '../../shared/protocol/audit-report.ts';
 import { aucInterval, tprAtFpr } from '../../shared/stats/interval.ts';
 import { benjaminiHochberg, holm, mannWhitneyPValue } from '../../shared/stats/tests.ts';
 import type { AuditPopulation } from './population.ts';

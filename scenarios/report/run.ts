@@ -1,5 +1,6 @@
+import type { AttackResult } from '../../shared/protocol/audit-report.ts';
 import type { Manifest } from '../../shared/protocol/manifest.ts';
-import type { AttackResult, RoundReport } from '../../shared/protocol/report.ts';
+import type { RoundReport } from '../../shared/protocol/report.ts';
 import { simulationStamp } from './words.ts';
 
 /** What a run directory says about one run: its manifest and the reports of its finished rounds, in order. */

@@ -1,5 +1,6 @@
+import type { AttackResult, GroupResult } from '../../shared/protocol/audit-report.ts';
 import type { Manifest, PublishedFigure } from '../../shared/protocol/manifest.ts';
-import type { AttackResult, GroupResult, RoundReport } from '../../shared/protocol/report.ts';
+import type { RoundReport } from '../../shared/protocol/report.ts';
 import { html, type Markup, type Part } from './markup.ts';
 import { attacksOf, fprsOf } from './run.ts';
 import { type Column, rangeMark, sharedScale, table } from './table.ts';

@@ -1,4 +1,5 @@
-import type { AttackResult, ReportedEpsilon, RoundReport, TprAtFpr } from '../../shared/protocol/report.ts';
+import type { AttackResult, TprAtFpr } from '../../shared/protocol/audit-report.ts';
+import type { ReportedEpsilon, RoundReport } from '../../shared/protocol/report.ts';
 
 /** How the figures of a report are written, in the terminal and on the page: one rule for each kind of figure. */
 

@@ -1,4 +1,4 @@
-import type { TprAtFpr } from '../protocol/report.ts';
+import type { TprAtFpr } from '../protocol/audit-report.ts';
 import { aucOfTieGroups, lastAtMost, rocCurve } from './roc.ts';
 import { betaQuantile, normalQuantile } from './special.ts';
 import { type TieGroups, tieGroups } from './tie-groups.ts';

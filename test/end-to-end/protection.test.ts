@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { AttackResult, RoundReport } from '../../shared/protocol/report.ts';
+import type { AttackResult } from '../../shared/protocol/audit-report.ts';
+import type { RoundReport } from '../../shared/protocol/report.ts';
 import { simulated } from '../support/simulated.ts';
 
 async function lastReport(name: string): Promise<RoundReport> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { AttackResult, GroupResult } from '../../shared/protocol/audit-report.ts';
 import { Manifest } from '../../shared/protocol/manifest.ts';
-import { type AttackResult, type GroupResult, RoundReport } from '../../shared/protocol/report.ts';
+import { RoundReport } from '../../shared/protocol/report.ts';
 import { type Rng, seededRng } from '../../shared/random/rng.ts';
 import { Seed } from '../../shared/units.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { attackNames } from '../../../coordinator/audit/attacks.ts';
 import { AuditOptions, auditRound } from '../../../coordinator/audit/audit-round.ts';
-import { AuditReport } from '../../../shared/protocol/report.ts';
+import { AuditReport } from '../../../shared/protocol/audit-report.ts';
 import { seededRng } from '../../../shared/random/rng.ts';
 import { Seed } from '../../../shared/units.ts';
 import { evidenceOf } from '../../support/audit-evidence.ts';

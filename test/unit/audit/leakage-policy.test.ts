@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { AuditOptions, auditRound } from '../../../coordinator/audit/audit-round.ts';
 import { judge, LeakagePolicy } from '../../../coordinator/audit/leakage-policy.ts';
-import type { AuditReport } from '../../../shared/protocol/report.ts';
+import type { AuditReport } from '../../../shared/protocol/audit-report.ts';
 import { seededRng } from '../../../shared/random/rng.ts';
 import { Seed } from '../../../shared/units.ts';
 import { evidenceOf } from '../../support/audit-evidence.ts';

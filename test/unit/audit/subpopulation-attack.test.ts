@@ -7,7 +7,7 @@ import {
   subpopulationAttack,
   worstGroup,
 } from '../../../coordinator/audit/subpopulation-attack.ts';
-import type { GroupResult } from '../../../shared/protocol/report.ts';
+import type { GroupResult } from '../../../shared/protocol/audit-report.ts';
 import { standardNormals } from '../../../shared/random/gaussian.ts';
 import { seededRng } from '../../../shared/random/rng.ts';
 import { aucInterval } from '../../../shared/stats/interval.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { verdict } from '../../../scenarios/report/verdict.ts';
-import type { GroupResult, RoundReport } from '../../../shared/protocol/report.ts';
+import type { GroupResult } from '../../../shared/protocol/audit-report.ts';
+import type { RoundReport } from '../../../shared/protocol/report.ts';
 import { aReport, someReports } from '../../support/a-report.ts';
 
 function withAudit(change: Partial<RoundReport['audit']>): RoundReport {
