@@ -2,17 +2,17 @@ import { z } from 'zod';
 import { roleDraw } from '../shared/crypto/pseudonym.ts';
 import type { Linkage } from '../shared/data/linked-users.ts';
 import { selectUsers } from '../shared/data/partition.ts';
-import { numUsers, type Shard } from '../shared/data/shard.ts';
+import type { Shard } from '../shared/data/shard.ts';
 import type { Roster } from '../shared/protocol/roster.ts';
 import type { Rng } from '../shared/random/rng.ts';
-import { fairCoin, shuffled } from '../shared/random/sample.ts';
+import { fairCoin } from '../shared/random/sample.ts';
 import type { RunId } from '../shared/units.ts';
 
 /** Which of a site's users are audit users. They are outside the promise, by consent or because they are canaries. */
 export const AuditUsers = z.strictObject({
-  /** Share of the site's users that are audit users, drawn once. */
+  /** Probability with which each of the site's users is an audit user: 0 nobody, 1 everybody. Drawn once a run. */
   fraction: z.number().min(0).max(1).default(0.2),
-  /** Share of the audit users that never train and calibrate attacks; the others flip a fair coin: member or held-out. */
+  /** Probability with which an audit user never trains and calibrates attacks; the others flip a fair coin: member or held-out. */
   referenceFraction: z.number().min(0).lt(1).default(0.2),
 });
 export type AuditUsers = z.infer<typeof AuditUsers>;
@@ -49,7 +49,7 @@ function linkedRoles(run: RunId, linkage: Linkage, options: AuditUsers): AuditRo
   linkage.pseudonyms.forEach((pseudonym, user) => {
     const { audited, reference, member } = roleDraw(linkage.key, run, pseudonym);
     if (audited >= options.fraction) return;
-    const role = reference < options.referenceFraction ? 2 : member ? 0 : 1;
+    const role = roleOf(reference < options.referenceFraction, member);
     if (linkage.auditedHere[user] === true) {
       users.push(user);
       roles.push(role);
@@ -63,23 +63,27 @@ function linkedRoles(run: RunId, linkage: Linkage, options: AuditUsers): AuditRo
 }
 
 /**
- * Choose the audit users and flip each one's own fair coin, independently and before anything is trained. Without that coin
- * every attack would measure how the groups differ, not membership (algorithms D5).
+ * Choose the audit users and their roles by every user's own independent coins, before anything is trained: audit user with
+ * probability `fraction`, then reference user with probability `referenceFraction`, then fairly member or held-out. Without
+ * that last coin every attack would measure how the groups differ, not membership (algorithms D5).
+ *
+ * Each user's coins come from a stream of her own, by id: another user, added or removed, changes nobody else's role, and the
+ * number of audit users does not tell the number of users.
  */
 export function flipRoles(shard: Shard, options: AuditUsers, rng: Rng): AuditRoles {
-  const order = shuffled(rng.fork('audit users'), numUsers(shard));
-  const audited = order.slice(0, Math.round(options.fraction * order.length));
-  const numReference = Math.round(options.referenceFraction * audited.length);
-  const coins = rng.fork('audit coins');
-  const drawn = [...audited].map((user, index) => ({
-    user,
-    role: index < numReference ? 2 : fairCoin(coins) ? 0 : 1,
-  }));
-  drawn.sort((a, b) => a.user - b.user);
-  return {
-    users: Int32Array.from(drawn, ({ user }) => user),
-    roles: Int32Array.from(drawn, ({ role }) => role),
-  };
+  const [users, roles]: [number[], number[]] = [[], []];
+  shard.userIds.forEach((id, user) => {
+    const own = rng.fork(`user/${id}`);
+    if (own.uniform() >= options.fraction) return;
+    users.push(user);
+    roles.push(roleOf(own.uniform() < options.referenceFraction, fairCoin(own)));
+  });
+  return { users: Int32Array.from(users), roles: Int32Array.from(roles) };
+}
+
+function roleOf(reference: boolean, member: boolean): number {
+  if (reference) return 2;
+  return member ? 0 : 1;
 }
 
 /** Stands in the ledger for a user who is held out here and audited elsewhere. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { PublicKey } from '../shared/crypto/identity.ts';
+import { samplers } from '../shared/privacy/noise.ts';
 import { Seed, SiteId } from '../shared/units.ts';
 import { AuditUsers } from './audit-roles.ts';
 import { SiteRule } from './load-shard.ts';
@@ -10,6 +11,9 @@ export const TrainerChoice = z.strictObject({
   backend: z.enum(['auto', 'tfjs-node', 'wasm', 'cpu']).default('auto'),
 });
 export type TrainerChoice = z.infer<typeof TrainerChoice>;
+
+/** How a site draws its noise (docs/noise.md). */
+export const NoiseChoice = z.strictObject({ sampler: z.enum(samplers).default('rounded-gaussian') });
 
 /** A site's configuration file. Paths are relative to the file. */
 export const ClientConfig = z.strictObject({
@@ -32,6 +36,7 @@ export const ClientConfig = z.strictObject({
   linkage: z.strictObject({ key: z.string(), weights: z.string() }).optional(),
   audit: AuditUsers.prefault({}),
   trainer: TrainerChoice.prefault({}),
+  noise: NoiseChoice.prefault({}),
   /** Only for scenarios: noise and draws then repeat, and everything is stamped `simulation: not private`. */
   seed: Seed.optional(),
 });

@@ -1,6 +1,6 @@
 /** The door of the client's room. */
 export { AuditUsers } from './audit-roles.ts';
-export { ClientConfig, TrainerChoice } from './config.ts';
+export { ClientConfig, NoiseChoice, TrainerChoice } from './config.ts';
 export { createIdentity } from './identity-file.ts';
 export { launchClient } from './launch.ts';
 export { ledgerCommand } from './ledger-command.ts';

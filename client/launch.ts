@@ -50,13 +50,15 @@ export async function launchClient(
   const ledger = await openLedger(at(config.ledger), policy);
   try {
     const rng = config.seed === undefined ? secureRng() : seededRng(config.seed).fork(`site ${config.site}`);
+    const { sampler } = config.noise;
+    const users = { shard, linkage: linked?.linkage, weights: linked?.linkage.weights };
     return await runClient({
       ...config,
       name: config.site,
       identity,
       coordinatorKey: publicKey,
       connect: transport,
-      site: { shard, policy, ledger, rng, mark, linkage: linked?.linkage, weights: linked?.linkage.weights },
+      site: { ...users, policy, ledger, rng, sampler, mark },
       observer,
       signal,
     });

@@ -1,3 +1,4 @@
+import { ParleyError } from '../shared/errors.ts';
 import type { MechanismEvent } from '../shared/privacy/accounting/event.ts';
 import {
   advance,
@@ -6,7 +7,7 @@ import {
   newBandedNoise,
 } from '../shared/privacy/banded-noise.ts';
 import { decodeState, encodeState } from '../shared/privacy/banded-state.ts';
-import { drawNoise, type NoiseVector } from '../shared/privacy/noise.ts';
+import { drawNoise, type NoiseOptions, type NoiseVector, samplerTakes } from '../shared/privacy/noise.ts';
 import { usersOfRound } from '../shared/privacy/participation-groups.ts';
 import { type Plan, type Protection, plannedEvent, releaseShape } from '../shared/protocol/plan.ts';
 import { poissonSample } from '../shared/random/sample.ts';
@@ -32,16 +33,18 @@ export interface RoundDraw {
  * The source of a round's noise and users: fresh noise and every user's own coin, or a banded matrix's next row and the
  * round's group of users.
  *
- * @throws LEDGER_CORRUPT when the state of correlated noise in the ledger is not that of this plan.
+ * @throws POLICY_REFUSED when the site's sampler cannot draw this plan's noise; LEDGER_CORRUPT when the state of correlated
+ * noise in the ledger is not that of this plan.
  */
 export async function roundSource(plan: Plan, numParams: number, site: Site): Promise<RoundSource> {
   const { protection, run, round } = plan;
   if (protection.type === 'user-dp-banded') return bandedSource({ ...plan, protection }, numParams, site);
   const rng = site.rng.fork(`run ${run} round ${round}`);
+  const noise = freshNoise(protection, numParams, site);
   return {
     event: plannedEvent(protection),
     draw: () => ({
-      noise: freshNoise(protection, numParams, rng.fork('noise')),
+      noise: noise?.(rng.fork('noise')),
       users: byCoins(protection, site, rng.fork('draw')),
     }),
   };
@@ -49,10 +52,26 @@ export async function roundSource(plan: Plan, numParams: number, site: Site): Pr
 
 type Independent = Exclude<Protection, { type: 'user-dp-banded' }>;
 
-function freshNoise(protection: Independent, numParams: number, rng: Site['rng']): NoiseVector | undefined {
+/** Independent noise of this plan, from the stream it is given; none where nothing is promised. */
+function freshNoise(
+  protection: Independent,
+  numParams: number,
+  { sampler }: Site,
+): ((rng: Site['rng']) => NoiseVector) | undefined {
   if (protection.type === 'none') return undefined;
+  const { noiseMultiplier } = protection;
   const { numCoordinates, clipNorm } = releaseShape(protection, numParams);
-  return drawNoise(rng, numCoordinates, { ...protection, clipNorm });
+  const options: NoiseOptions = { noiseMultiplier, clipNorm, ...(sampler && { sampler }) };
+  if (!samplerTakes(options, numCoordinates))
+    throw refused(`a noise multiplier of ${noiseMultiplier} is beyond its range`);
+  return (rng) => drawNoise(rng, numCoordinates, options);
+}
+
+function refused(why: string): ParleyError {
+  return new ParleyError(
+    'POLICY_REFUSED',
+    `this site draws its noise as noise.sampler discrete-gaussian, and ${why}; only the site can choose rounded-gaussian`,
+  );
 }
 
 /** Every user by an independent coin. */
@@ -65,6 +84,8 @@ type BandedPlan = Plan & { readonly protection: Extract<Protection, { type: 'use
 async function bandedSource(plan: BandedPlan, numParams: number, site: Site): Promise<RoundSource> {
   const { protection, run, round } = plan;
   const { matrix } = protection;
+  if (site.sampler === 'discrete-gaussian')
+    throw refused('correlated noise is rounded from continuous numbers');
   // The same fork in every round: each row has one of its own below it.
   const rng = site.rng.fork(`run ${run} banded noise`);
   const stored = await site.ledger.noiseState(run);

@@ -1,5 +1,6 @@
 import type { Linkage } from '../shared/data/linked-users.ts';
 import type { Shard } from '../shared/data/shard.ts';
+import type { Sampler } from '../shared/privacy/noise.ts';
 import type { Rng } from '../shared/random/rng.ts';
 import type { AuditRoles } from './audit-roles.ts';
 import type { SiteLedger } from './ledger.ts';
@@ -21,6 +22,8 @@ export interface Site {
   readonly ledger: SiteLedger;
   /** Secure, or seeded in scenarios. */
   readonly rng: Rng;
+  /** How the noise of independent rounds is drawn; 'rounded-gaussian' when left out. */
+  readonly sampler?: Sampler | undefined;
   /** Hears how far a release has come, before anything else happens: for operators' logs, and for tests that end the process. */
   readonly mark?: ((point: ReleasePoint) => void) | undefined;
 }

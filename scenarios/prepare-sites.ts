@@ -87,6 +87,7 @@ export function writeClientConfig(
     ...site.linked,
     audit: scenario.sites.audit,
     trainer: scenario.sites.trainer,
+    noise: scenario.sites.noise,
     seed,
   };
   const file = join(site.folder, 'client.yaml');

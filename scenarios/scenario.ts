@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { AuditUsers, SitePolicy, TrainerChoice } from '../client/index.ts';
+import { AuditUsers, NoiseChoice, SitePolicy, TrainerChoice } from '../client/index.ts';
 import { FederationConfig } from '../coordinator/index.ts';
 import { loadConfig } from '../shared/config.ts';
 import { Seed, SiteId } from '../shared/units.ts';
@@ -53,6 +53,7 @@ export const Scenario = z.strictObject({
     policy: SitePolicy,
     audit: AuditUsers.prefault({}),
     trainer: TrainerChoice.prefault({}),
+    noise: NoiseChoice.prefault({}),
   }),
   /** One run for each seed; a report over several puts mean and standard deviation beside published figures. */
   seeds: z.array(Seed).min(1).prefault([1]),

@@ -1,17 +1,20 @@
 import { assertNever } from '../errors.ts';
-import { discreteGaussians } from '../random/discrete-gaussian.ts';
+import { discreteGaussians, takesStdDev } from '../random/discrete-gaussian.ts';
 import { standardNormals } from '../random/gaussian.ts';
 import type { Rng } from '../random/rng.ts';
 import type { ClipNorm, NoiseMultiplier } from '../units.ts';
 import { gridStep, sensitivitySlack, toGrid } from './grid.ts';
 import type { NoisedUpdate, SummedUpdate } from './update.ts';
 
+/** The ways to draw noise. */
+export const samplers = ['rounded-gaussian', 'discrete-gaussian'] as const;
+
 /**
  * How noise is drawn. 'rounded-gaussian': a normal number in float64, rounded to the grid; fast. 'discrete-gaussian': the
  * discrete Gaussian of Canonne, Kamath and Steinke (2020) in integer arithmetic; exact, and some ten times slower.
  * docs/noise.md bounds what either adds to the Gaussian's (epsilon, delta).
  */
-export type Sampler = 'rounded-gaussian' | 'discrete-gaussian';
+export type Sampler = (typeof samplers)[number];
 
 /** What fixes the noise: clip norm C in parameter units, noise multiplier z without dimension. */
 export interface NoiseOptions {
@@ -40,10 +43,15 @@ export function gridStdDev({ clipNorm, noiseMultiplier }: NoiseOptions, numParam
   return stdDev / gridStep(clipNorm, numParams);
 }
 
+/** Whether drawNoise can draw this noise: the discrete Gaussian has a range, 2^-20 to 2^40 grid units. */
+export function samplerTakes(options: NoiseOptions, numParams: number): boolean {
+  return options.sampler !== 'discrete-gaussian' || takesStdDev(gridStdDev(options, numParams));
+}
+
 /**
  * Gaussian noise on the grid, of standard deviation z * C * (1 + slack) / g in grid units. Draw it before the data are
  * touched, so that the time it takes tells nothing about them (Jin et al. 2022, arXiv:2112.05307).
- * Throws RangeError where the discrete Gaussian is asked for beyond its range (see discreteGaussians).
+ * Throws RangeError where the discrete Gaussian is asked for beyond its range (see samplerTakes).
  */
 export function drawNoise(rng: Rng, numParams: number, options: NoiseOptions): NoiseVector {
   const { clipNorm, noiseMultiplier, sampler = 'rounded-gaussian' } = options;

@@ -18,6 +18,11 @@ export function discreteGaussians(rng: Rng, count: number, stdDev: number): Floa
   return values;
 }
 
+/** Whether discreteGaussians takes this standard deviation. */
+export function takesStdDev(stdDev: number): boolean {
+  return stdDev >= 2 ** -20 && stdDev <= 2 ** 40;
+}
+
 /** Standard deviation sigma as float64 and sigma^2 exactly, with the scale t = floor(sigma) + 1 of the Laplace numbers. */
 interface Shape {
   readonly stdDev: number;
@@ -26,7 +31,7 @@ interface Shape {
 }
 
 function shapeOf(stdDev: number): Shape {
-  if (!(stdDev >= 2 ** -20 && stdDev <= 2 ** 40))
+  if (!takesStdDev(stdDev))
     throw new RangeError(
       `the discrete Gaussian takes a standard deviation of 2^-20 to 2^40 grid units, not ${stdDev}`,
     );

@@ -120,7 +120,7 @@ function rowsOf(path: string): string[] {
 function explainedAt(path: string): string {
   return path
     .replace(/^sites\.policy\.allowedModels\./, 'federation.model.')
-    .replace(/^(audit|trainer)\./, 'sites.$1.');
+    .replace(/^(audit|trainer|noise)\./, 'sites.$1.');
 }
 
 function undocumented(keys: readonly Key[]): string[] {

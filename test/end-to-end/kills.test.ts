@@ -7,15 +7,19 @@ import { launchClient } from '../../client/index.ts';
 import type { ReleasePoint } from '../../client/site.ts';
 import { sha256 } from '../../shared/crypto/encoding.ts';
 import { Identity } from '../../shared/crypto/identity.ts';
+import { reportedEpsilon } from '../../shared/privacy/accounting/accountants.ts';
 import { appendEvent } from '../../shared/privacy/accounting/entries.ts';
-import type { LedgerEntry, MechanismEvent } from '../../shared/privacy/accounting/event.ts';
-import { rdpEpsilon } from '../../shared/privacy/accounting/rdp-accountant.ts';
+import {
+  type LedgerEntry,
+  type MechanismEvent,
+  sampledGaussian,
+} from '../../shared/privacy/accounting/event.ts';
 import { Receipt, Signed } from '../../shared/protocol/messages.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
 import { opened } from '../../shared/protocol/signed.ts';
 import { seededRng } from '../../shared/random/rng.ts';
-import { Delta, Seed } from '../../shared/units.ts';
-import { aFederation, type FederationFiles } from '../support/a-federation.ts';
+import { Delta, NoiseMultiplier, SamplingRate, Seed } from '../../shared/units.ts';
+import { aFederation, type FederationFiles, federationSettings } from '../support/a-federation.ts';
 import { type Doors, openDoors } from '../support/doors.ts';
 import { ledgerRows } from '../support/ledger-files.ts';
 import { drawnEnds, type End, type Life, warmedUp } from '../support/lives.ts';
@@ -26,6 +30,11 @@ import { aWitness, type Witness, watchedRun } from '../support/watched-run.ts';
 const wanted = Number(process.env['PARLEY_KILLS'] ?? 24);
 const rounds = Math.min(20, Math.ceil(wanted / 3));
 const delta = Delta.parse(1e-5);
+/** What each round of the plans costs. */
+const planned = sampledGaussian(
+  NoiseMultiplier.parse(federationSettings.protection.noiseMultiplier),
+  SamplingRate.parse(federationSettings.protection.samplingRate),
+);
 const points: readonly ReleasePoint[] = [
   ...(['planned', 'within-budget', 'noise-drawn', 'trained', 'committing', 'committed'] as const),
   ...(['offered', 'half-sent', 'sent', 'received'] as const),
@@ -128,6 +137,16 @@ type Row = ReturnType<typeof ledgerRows>[number];
 const nameOf = ({ run, round }: { readonly run: string; readonly round: number }): string =>
   `${run} ${round}`;
 
+/** Hashes of the byte strings that were sent as updates, by site, run and round, as the coordinator's side saw them. */
+function stringsSent({ offers }: Witness): ReadonlyMap<string, ReadonlySet<string>> {
+  const strings = new Map<string, Set<string>>();
+  for (const offer of offers.filter(({ stage }) => stage === 'update')) {
+    const name = `${offer.site} ${nameOf(offer)}`;
+    strings.set(name, (strings.get(name) ?? new Set()).add(offer.sha256));
+  }
+  return strings;
+}
+
 /** What left this site, whole or in part, is what its ledger holds and has charged. */
 function expectOneStringEach(site: Site, { witness }: Theatre): void {
   const rows = ledgerRows(site.ledger);
@@ -146,15 +165,17 @@ function expectOneStringEach(site: Site, { witness }: Theatre): void {
     if (!row) expect(others).toContain(chunk.upload);
     else expect(sha256(row.bytes.subarray(chunk.offset, chunk.offset + chunk.length))).toBe(chunk.sha256);
   }
-  const sent = new Set(updates.map(nameOf));
-  const charged = epsilonOf(rows.map(({ event }) => event));
-  expect(charged).toBeGreaterThanOrEqual(
-    epsilonOf([...byName].flatMap(([name, row]) => (sent.has(name) ? [row.event] : []))),
+  // Every string that was seen costs what the plans say, whatever the ledger has written down for it.
+  const sent = new Set(updates.map((offer) => offer.sha256)).size;
+  expect(sent).toBeGreaterThan(0);
+  expect(epsilonOf(rows.map(({ event }) => event))).toBeGreaterThanOrEqual(
+    epsilonOf(Array.from({ length: sent }, () => planned)),
   );
 }
 
+/** The reported epsilon of these releases together. */
 function epsilonOf(events: readonly MechanismEvent[]): number {
-  return rdpEpsilon(
+  return reportedEpsilon(
     events.reduce<readonly LedgerEntry[]>((entries, event) => appendEvent(entries, event), []),
     delta,
   );
@@ -197,11 +218,22 @@ function read(file: string, query: string): unknown {
   }
 }
 
+/** How many times each step ended a process, and how many ended at random. */
+function tally(ends: readonly End[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const end of ends) {
+    const where = end.type === 'point' ? end.point : 'random';
+    counts[where] = (counts[where] ?? 0) + 1;
+  }
+  return counts;
+}
+
 describe('a client that is killed again and again', () => {
   test(
     `${wanted} times, at every step of a release and at random events: one string of bytes leaves for each round`,
-    async () => {
+    async ({ annotate }) => {
       const theatre = await aTheatre();
+      const expected = tally(theatre.ends);
       for (let runs = 0; theatre.ends.length > 0 && runs < 3 + wanted / 20; runs++) {
         rmSync(theatre.files.directory, { recursive: true, force: true });
         const reports = await perform(theatre);
@@ -213,8 +245,16 @@ describe('a client that is killed again and again', () => {
       }
       expect(theatre.ends).toEqual([]);
       expect(theatre.lived).toHaveLength(wanted);
-      const lived = theatre.lived.flatMap((end) => (end.type === 'point' ? [end.point] : []));
-      expect(new Set(lived)).toEqual(new Set(points));
+      expect(tally(theatre.lived)).toEqual(expected);
+      expect(Object.keys(expected)).toEqual(expect.arrayContaining([...points]));
+      const strings = [...stringsSent(theatre.witness).values()];
+      const distinct = new Set(strings.flatMap((hashes) => [...hashes])).size;
+      expect(strings.filter(({ size }) => size !== 1)).toEqual([]);
+      expect(distinct).toBe(strings.length);
+      await annotate(
+        `kills: ${JSON.stringify(tally(theatre.lived))}; byte strings: ${distinct} for ${strings.length} (site, run, round), ` +
+          `offered ${theatre.witness.offers.filter(({ stage }) => stage === 'update').length} times`,
+      );
     },
     60_000 + wanted * 10_000,
   );

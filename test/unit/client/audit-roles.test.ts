@@ -22,19 +22,52 @@ const shares = fc.record({
   fraction: fc.double({ min: 0, max: 1, noNaN: true }),
   referenceFraction: fc.double({ min: 0, max: 0.99, noNaN: true }),
 });
-const count = (roles: Int32Array, wanted: number): number => roles.filter((role) => role === wanted).length;
+const ids = (users: number): readonly string[] => aShard(users).userIds;
+
+/** Role of each of these users, undefined for those who are no audit users. */
+function rolesById(
+  userIds: readonly string[],
+  options: AuditUsers,
+  rng: Rng,
+): Map<string, number | undefined> {
+  const { users, roles } = flipRoles({ ...aShard(userIds.length), userIds }, options, rng);
+  return new Map(userIds.map((id, user) => [id, roles[users.indexOf(user)]]));
+}
 
 describe('the audit coins of a site', () => {
-  test('name as many audit users and reference users as configured, each once and in order', () => {
+  test('name audit users each once and in order: nobody at fraction 0, everybody at fraction 1', () => {
     fc.assert(
-      fc.property(seeds, fc.integer({ min: 1, max: 60 }), shares, (rng, users, options) => {
-        const audit = flipRoles(aShard(users), options, rng);
-        const audited = Math.round(options.fraction * users);
-        expect(audit.users).toHaveLength(audited);
-        expect(count(audit.roles, 2)).toBe(Math.round(options.referenceFraction * audited));
+      fc.property(seeds, fc.integer({ min: 0, max: 60 }), shares, (rng, users, options) => {
+        const shard = aShard(users);
+        const audit = flipRoles(shard, options, rng);
         expect([...new Set(audit.users)].sort((a, b) => a - b)).toEqual([...audit.users]);
         expect(audit.users.every((user) => user >= 0 && user < users)).toBe(true);
+        expect(audit.roles).toHaveLength(audit.users.length);
         expect(audit.roles.every((role) => [0, 1, 2].includes(role))).toBe(true);
+        expect(flipRoles(shard, { ...options, fraction: 0 }, rng).users).toHaveLength(0);
+        const everybody = flipRoles(shard, { fraction: 1, referenceFraction: 0 }, rng);
+        expect([...everybody.users]).toEqual(Array.from({ length: users }, (_, user) => user));
+        expect(everybody.roles).not.toContain(2);
+      }),
+    );
+  });
+
+  test('are no other when users join, leave or stand in another order', () => {
+    fc.assert(
+      fc.property(seeds, fc.shuffledSubarray([...ids(40)]), shares, (rng, some, options) => {
+        const whole = rolesById(ids(40), options, rng);
+        const expected = new Map(some.map((id) => [id, whole.get(id)]));
+        expect(rolesById(some, options, rng)).toEqual(expected);
+      }),
+    );
+  });
+
+  test('of a smaller fraction are among those of a larger one, in the same roles', () => {
+    fc.assert(
+      fc.property(seeds, shares, fc.double({ min: 0, max: 1, noNaN: true }), (rng, options, part) => {
+        const larger = rolesById(ids(40), options, rng);
+        const smaller = rolesById(ids(40), { ...options, fraction: part * options.fraction }, rng);
+        for (const [id, role] of smaller) expect([undefined, larger.get(id)]).toContain(role);
       }),
     );
   });
@@ -44,7 +77,7 @@ describe('the audit coins of a site', () => {
     const seeded = (): Rng => seededRng(Seed.parse(3));
     expect(flip(seeded())).toEqual(flip(seeded()));
     expect(flip(seeded())).not.toEqual(flip(seededRng(Seed.parse(4))));
-    // Equal with probability below 2^-30: thirty-two coins and a choice of forty among two hundred users.
+    // Equal with probability 0.655^200 < 1e-36: each user is no audit user in both, or has the same role.
     expect(flip(secureRng())).not.toEqual(flip(secureRng()));
   });
 
@@ -56,7 +89,6 @@ describe('the audit coins of a site', () => {
           ...shard,
           features: shard.features.map(() => noise.uniform()),
           labels: shard.labels.map((label) => 1 - label),
-          userIds: shard.userIds.map((id) => `${id}!`),
           subpopulations: [],
         };
         const options = { fraction: 0.7, referenceFraction: 0.3 };

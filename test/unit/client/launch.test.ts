@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { launchClient } from '../../../client/launch.ts';
 import type { Connect } from '../../../shared/protocol/transport.ts';
-import { type SiteFiles, siteFiles } from '../../support/a-run.ts';
+import { aFederationConfig, runTiny, type SiteFiles, siteFiles } from '../../support/a-run.ts';
+import { ledgerRows } from '../../support/ledger-files.ts';
 import { refusalOf, temporaryFolder } from '../../support/temporary.ts';
 
 let site: SiteFiles;
@@ -62,6 +63,14 @@ describe('a site does not start', () => {
     expect(await refused()).toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
+  test('with a sampler that does not exist', async () => {
+    configure({ noise: { sampler: 'uniform' } });
+    expect(await refused()).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('noise.sampler') as unknown,
+    });
+  });
+
   test('over a plain socket to another machine', async () => {
     configure({ coordinator: { url: 'ws://hospital.example:7443', publicKey: site.identity.publicKey } });
     const { signal } = new AbortController();
@@ -115,6 +124,25 @@ describe('a site that starts', () => {
       await refusalOf(launchClient(site.config, { observer, signal, connect: unanswered })),
     ).toMatchObject({
       code: 'INTERRUPTED',
+    });
+  });
+
+  test('draws its noise as it is configured', async () => {
+    /** What the sites release in the one round of a run that repeats but for this. */
+    const released = async (sampler: string): Promise<readonly Uint8Array[]> => {
+      const folder = temporaryFolder();
+      const client = { noise: { sampler } };
+      const sites = ['east', 'west'].map((name) => siteFiles(folder, name, { client }));
+      const federation = aFederationConfig({ rounds: 1 });
+      expect(await runTiny({ directory: join(folder, 'run'), sites, federation })).toMatchObject({
+        outcome: 'finished',
+      });
+      return sites.flatMap(({ ledger }) => ledgerRows(ledger).map(({ bytes }) => bytes));
+    };
+    const [rounded, exact] = [await released('rounded-gaussian'), await released('discrete-gaussian')];
+    expect([rounded.length, exact.length]).toEqual([2, 2]);
+    exact.forEach((bytes, site) => {
+      expect(bytes).not.toEqual(rounded[site]);
     });
   });
 });
