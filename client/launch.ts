@@ -49,6 +49,8 @@ export async function launchClient(
   if (linked) observer.note(`linkage ${linked.id}: the same at every linked site, or a person counts twice`);
   const ledger = await openLedger(at(config.ledger), policy);
   try {
+    const { redTeam } = config;
+    if (redTeam) observer.note('red team: this site claims protection and breaks it on purpose');
     const rng = config.seed === undefined ? secureRng() : seededRng(config.seed).fork(`site ${config.site}`);
     return await runClient({
       ...config,
@@ -56,7 +58,10 @@ export async function launchClient(
       identity,
       coordinatorKey: publicKey,
       connect: transport,
-      site: { shard, policy, ledger, rng, mark, linkage: linked?.linkage, weights: linked?.linkage.weights },
+      site: {
+        ...{ shard, policy, ledger, rng, mark, redTeam },
+        ...{ linkage: linked?.linkage, weights: linked?.linkage.weights },
+      },
       observer,
       signal,
     });

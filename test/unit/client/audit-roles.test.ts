@@ -175,6 +175,7 @@ describe('the roster of audit users', () => {
       recordCounts: Int32Array.of(2, 2, 3),
       labels: Int32Array.of(1, 0, 1, 0, 1, 0, 1),
       subpopulations: [{ column: 'ward', vocabulary: ['a', 'b'], codes: Int32Array.of(1, 0, 0) }],
+      canaries: new Int32Array(0),
     });
   });
 
