@@ -88,6 +88,7 @@ export function writeClientConfig(
     audit: scenario.sites.audit,
     trainer: scenario.sites.trainer,
     seed,
+    ...(scenario.redTeam && { redTeam: scenario.redTeam }),
   };
   const file = join(site.folder, 'client.yaml');
   writeJson(file, config);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { AuditUsers, SitePolicy, TrainerChoice } from '../client/index.ts';
+import { AuditUsers, RedTeam, SitePolicy, TrainerChoice } from '../client/index.ts';
 import { FederationConfig } from '../coordinator/index.ts';
 import { loadConfig } from '../shared/config.ts';
 import { Seed, SiteId } from '../shared/units.ts';
@@ -47,13 +47,15 @@ export type ScenarioData = z.infer<typeof ScenarioData>;
 
 /** A scenario file: a federation, its sites and their data, repeatable from a seed. */
 export const Scenario = z.strictObject({
-  federation: FederationConfig.omit({ seed: true }),
+  federation: FederationConfig.omit({ seed: true, arrivalChecks: true }),
   data: ScenarioData,
   sites: z.strictObject({
     policy: SitePolicy,
     audit: AuditUsers.prefault({}),
     trainer: TrainerChoice.prefault({}),
   }),
+  /** Sites that claim protection and break it, to show whether the audits notice; releases are then noted, not refused. */
+  redTeam: RedTeam.optional(),
   /** One run for each seed; a report over several puts mean and standard deviation beside published figures. */
   seeds: z.array(Seed).min(1).prefault([1]),
 });
