@@ -7,6 +7,7 @@ import {
   groupName,
   interval,
   plain,
+  provenText,
   pText,
   roundNumber,
   secondsText,
@@ -65,7 +66,7 @@ function exceptions({ sites, policy, audit, alarm = [] }: RoundReport): string[]
   }
   for (const { view, bound, accounted } of alarm)
     parts.push(
-      `ALARM eps against the ${view} is at least ${epsilonText(bound)}, accounted ${epsilonText(accounted)}`,
+      `ALARM eps against ${view} is at least ${provenText(bound)}, accounted ${epsilonText(accounted)}`,
     );
   if (!audit.negativeControl.passed) parts.push('CONTROL FAILED');
   return parts;
