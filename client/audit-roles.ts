@@ -7,6 +7,7 @@ import type { Roster } from '../shared/protocol/roster.ts';
 import type { Rng } from '../shared/random/rng.ts';
 import { fairCoin } from '../shared/random/sample.ts';
 import type { RunId } from '../shared/units.ts';
+import { flipCanaries } from './direction-canaries.ts';
 
 /** Which of a site's users are audit users. They are outside the promise, by consent or because they are canaries. */
 export const AuditUsers = z.strictObject({
@@ -14,8 +15,17 @@ export const AuditUsers = z.strictObject({
   fraction: z.number().min(0).max(1).default(0.2),
   /** Probability with which an audit user never trains and calibrates attacks; the others flip a fair coin: member or held-out. */
   referenceFraction: z.number().min(0).lt(1).default(0.2),
+  /** Users without a person behind them, who take part so that audits can find them. */
+  canaries: z
+    .strictObject({
+      /** How many whose update is a public random direction. */
+      directions: z.number().int().nonnegative().max(100_000).default(0),
+    })
+    .prefault({}),
 });
 export type AuditUsers = z.infer<typeof AuditUsers>;
+
+type Shares = Pick<AuditUsers, 'fraction' | 'referenceFraction'>;
 
 /** Audit users of a run: index in the shard (ascending) and role: 0 member, 1 held-out, 2 reference. */
 export interface AuditRoles {
@@ -23,6 +33,8 @@ export interface AuditRoles {
   readonly roles: Int32Array;
   /** Linked users who are held-out or reference users and audited at another site (ascending): they must not train here either. */
   readonly heldOutElsewhere?: Int32Array;
+  /** Coins of the random-direction canaries, shape (numCanaries,): 0 member, 1 held-out; none when left out. */
+  readonly canaries?: Int32Array;
 }
 
 /** What a site's audit roles are made of. */
@@ -33,10 +45,18 @@ export interface RoleSource {
 }
 
 /** The audit roles of a run, before they are kept in the ledger: of linked users the same at all sites, else this site's own. */
-export function rolesFor(run: RunId, { shard, rng, linkage }: RoleSource, options: AuditUsers): AuditRoles {
-  return linkage === undefined
-    ? flipRoles(shard, options, rng.fork('audit roles'))
-    : linkedRoles(run, linkage, options);
+export function rolesFor(
+  run: RunId,
+  { shard, rng, linkage }: RoleSource,
+  options: Shares & Partial<Pick<AuditUsers, 'canaries'>>,
+): AuditRoles {
+  const roles =
+    linkage === undefined
+      ? flipRoles(shard, options, rng.fork('audit roles'))
+      : linkedRoles(run, linkage, options);
+  const directions = options.canaries?.directions ?? 0;
+  if (directions === 0) return roles;
+  return { ...roles, canaries: flipCanaries(directions, rng.fork(`run ${run} canary coins`)) };
 }
 
 /**
@@ -44,7 +64,7 @@ export function rolesFor(run: RunId, { shard, rng, linkage }: RoleSource, option
  * else is in the data changes nothing. A person at several sites is audited, and counts, at one of them; the others only
  * keep her out of training where she is not a member.
  */
-function linkedRoles(run: RunId, linkage: Linkage, options: AuditUsers): AuditRoles {
+function linkedRoles(run: RunId, linkage: Linkage, options: Shares): AuditRoles {
   const [users, roles, heldOutElsewhere]: [number[], number[], number[]] = [[], [], []];
   linkage.pseudonyms.forEach((pseudonym, user) => {
     const { audited, reference, member } = roleDraw(linkage.key, run, pseudonym);
@@ -70,7 +90,7 @@ function linkedRoles(run: RunId, linkage: Linkage, options: AuditUsers): AuditRo
  * Each user's coins come from a stream of her own, by id: another user, added or removed, changes nobody else's role, and the
  * number of audit users does not tell the number of users.
  */
-export function flipRoles(shard: Shard, options: AuditUsers, rng: Rng): AuditRoles {
+export function flipRoles(shard: Shard, options: Shares, rng: Rng): AuditRoles {
   const [users, roles]: [number[], number[]] = [[], []];
   shard.userIds.forEach((id, user) => {
     const own = rng.fork(`user/${id}`);
@@ -88,21 +108,35 @@ function roleOf(reference: boolean, member: boolean): number {
 
 /** Stands in the ledger for a user who is held out here and audited elsewhere. */
 const elsewhere = 3;
+/** Stand in the ledger for a member and a held-out canary; in place of users they have their own numbers, from 0. */
+const canaryCodes = [4, 5] as const;
 
 /** Audit roles as the ledger keeps them: users, then roles. */
-export function packRoles({ users, roles, heldOutElsewhere = new Int32Array(0) }: AuditRoles): Int32Array {
-  return Int32Array.from([...users, ...heldOutElsewhere, ...roles, ...heldOutElsewhere.map(() => elsewhere)]);
+export function packRoles({
+  users,
+  roles,
+  heldOutElsewhere = new Int32Array(0),
+  canaries = new Int32Array(0),
+}: AuditRoles): Int32Array {
+  const codes = canaries.map((coin) => canaryCodes[coin] ?? canaryCodes[1]);
+  return Int32Array.from([
+    ...[...users, ...heldOutElsewhere, ...canaries.keys()],
+    ...[...roles, ...heldOutElsewhere.map(() => elsewhere), ...codes],
+  ]);
 }
 
 /** The inverse of {@link packRoles}. */
 export function unpackRoles(packed: Int32Array): AuditRoles {
-  const [users, roles] = [packed.slice(0, packed.length / 2), packed.slice(packed.length / 2)];
-  if (!roles.includes(elsewhere)) return { users, roles };
-  const isHere = (_: number, index: number): boolean => roles[index] !== elsewhere;
+  const [all, codes] = [packed.slice(0, packed.length / 2), packed.slice(packed.length / 2)];
+  const having = (wanted: (code: number) => boolean): Int32Array =>
+    all.filter((_, index) => wanted(codes[index] ?? 0));
+  const heldOutElsewhere = having((code) => code === elsewhere);
+  const canaries = codes.filter((code) => code > elsewhere).map((code) => code - canaryCodes[0]);
   return {
-    users: users.filter(isHere),
-    roles: roles.filter((role) => role !== elsewhere),
-    heldOutElsewhere: users.filter((_, index) => roles[index] === elsewhere),
+    users: having((code) => code < elsewhere),
+    roles: codes.filter((code) => code < elsewhere),
+    ...(heldOutElsewhere.length > 0 && { heldOutElsewhere }),
+    ...(canaries.length > 0 && { canaries }),
   };
 }
 
@@ -119,5 +153,6 @@ export function rosterOf(
     recordCounts: audit.users.map((_, index) => (userOffsets[index + 1] ?? 0) - (userOffsets[index] ?? 0)),
     labels,
     subpopulations,
+    canaries: audit.canaries ?? new Int32Array(0),
   };
 }

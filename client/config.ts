@@ -4,6 +4,7 @@ import { samplers } from '../shared/privacy/noise.ts';
 import { Seed, SiteId } from '../shared/units.ts';
 import { AuditUsers } from './audit-roles.ts';
 import { SiteRule } from './load-shard.ts';
+import { RedTeam } from './red-team.ts';
 
 /** Which trainer a site uses. Its results are the same to float tolerance. */
 export const TrainerChoice = z.strictObject({
@@ -16,28 +17,35 @@ export type TrainerChoice = z.infer<typeof TrainerChoice>;
 export const NoiseChoice = z.strictObject({ sampler: z.enum(samplers).default('rounded-gaussian') });
 
 /** A site's configuration file. Paths are relative to the file. */
-export const ClientConfig = z.strictObject({
-  site: SiteId,
-  coordinator: z.strictObject({
-    url: z.string(),
-    /** The coordinator's key, received by another way than from the coordinator. */
-    publicKey: PublicKey,
-    /** Certificate authority of a coordinator whose certificate no public authority signed; a PEM file. */
-    ca: z.string().optional(),
-  }),
-  /** Key file, made by `parley keys`. */
-  identity: z.string(),
-  data: z.strictObject({ file: z.string(), schema: z.string(), site: SiteRule.optional() }),
-  /** A public constant, near the number of users that may train; everybody's denominator. Optional in simulations only. */
-  declaredUsers: z.number().int().positive().optional(),
-  policy: z.string(),
-  ledger: z.string(),
-  /** Where sites share users: the key that they share, and this site's table of weights (`parley linkage`). */
-  linkage: z.strictObject({ key: z.string(), weights: z.string() }).optional(),
-  audit: AuditUsers.prefault({}),
-  trainer: TrainerChoice.prefault({}),
-  noise: NoiseChoice.prefault({}),
-  /** Only for scenarios: noise and draws then repeat, and everything is stamped `simulation: not private`. */
-  seed: Seed.optional(),
-});
+export const ClientConfig = z
+  .strictObject({
+    site: SiteId,
+    coordinator: z.strictObject({
+      url: z.string(),
+      /** The coordinator's key, received by another way than from the coordinator. */
+      publicKey: PublicKey,
+      /** Certificate authority of a coordinator whose certificate no public authority signed; a PEM file. */
+      ca: z.string().optional(),
+    }),
+    /** Key file, made by `parley keys`. */
+    identity: z.string(),
+    data: z.strictObject({ file: z.string(), schema: z.string(), site: SiteRule.optional() }),
+    /** A public constant, near the number of users that may train; everybody's denominator. Optional in simulations only. */
+    declaredUsers: z.number().int().positive().optional(),
+    policy: z.string(),
+    ledger: z.string(),
+    /** Where sites share users: the key that they share, and this site's table of weights (`parley linkage`). */
+    linkage: z.strictObject({ key: z.string(), weights: z.string() }).optional(),
+    audit: AuditUsers.prefault({}),
+    trainer: TrainerChoice.prefault({}),
+    noise: NoiseChoice.prefault({}),
+    /** Only for scenarios: noise and draws then repeat, and everything is stamped `simulation: not private`. */
+    seed: Seed.optional(),
+    /** Only for scenarios: protection that is claimed and broken on purpose. */
+    redTeam: RedTeam.optional(),
+  })
+  .refine(
+    ({ seed, redTeam }) => redTeam === undefined || seed !== undefined,
+    'redTeam breaks the protection on purpose and needs a seed: it is for simulations only',
+  );
 export type ClientConfig = z.infer<typeof ClientConfig>;

@@ -6,3 +6,4 @@ export { launchClient } from './launch.ts';
 export { ledgerCommand } from './ledger-command.ts';
 export { createLinkageKey, writeLinkageKey, writePseudonyms, writeWeights } from './linkage-command.ts';
 export { SitePolicy } from './policy.ts';
+export { RedTeam } from './red-team.ts';

@@ -49,6 +49,8 @@ export async function launchClient(
   if (linked) observer.note(`linkage ${linked.id}: the same at every linked site, or a person counts twice`);
   const ledger = await openLedger(at(config.ledger), policy);
   try {
+    const { redTeam } = config;
+    if (redTeam) observer.note('red team: this site claims protection and breaks it on purpose');
     const rng = config.seed === undefined ? secureRng() : seededRng(config.seed).fork(`site ${config.site}`);
     const { sampler } = config.noise;
     const users = { shard, linkage: linked?.linkage, weights: linked?.linkage.weights };
@@ -58,7 +60,7 @@ export async function launchClient(
       identity,
       coordinatorKey: publicKey,
       connect: transport,
-      site: { ...users, policy, ledger, rng, sampler, mark },
+      site: { ...users, policy, ledger, rng, sampler, mark, redTeam },
       observer,
       signal,
     });

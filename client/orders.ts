@@ -72,8 +72,10 @@ export async function takePart(plan: Plan, arrivedMs: number, desk: Desk): Promi
   try {
     const parameters = await desk.models.parameters(plan.model);
     const trainer = await desk.models.trainer(plan.model.spec);
-    const trainable = trainableUsers(desk.site.shard, await rolesOf(plan.run, desk));
-    const release = await participate(plan, parameters, { ...desk.site, trainable }, trainer);
+    const roles = await rolesOf(plan.run, desk);
+    const trainable = trainableUsers(desk.site.shard, roles);
+    const directions = { site: desk.name, coins: roles.canaries ?? new Int32Array(0) };
+    const release = await participate(plan, parameters, { ...desk.site, trainable, directions }, trainer);
     await untilTick(plan, arrivedMs, desk);
     await send({ run: plan.run, round: plan.round, stage: 'update', bytes: release.bytes }, desk);
   } catch (error) {

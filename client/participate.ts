@@ -16,8 +16,10 @@ import {
   releaseTensors,
 } from '../shared/protocol/plan.ts';
 import { assertWithinBudget } from './budget.ts';
+import { withCanaries } from './direction-canaries.ts';
 import type { StoredRelease } from './ledger.ts';
 import { checkPlan } from './policy.ts';
+import { clipNormOf, leavesNoiseOut } from './red-team.ts';
 import { roundSource } from './round-noise.ts';
 import { eligibleUsers, type Site } from './site.ts';
 
@@ -47,22 +49,25 @@ export async function participate(
   site.ledger.reserve(plan.run, event);
   site.mark?.('within-budget');
   // Before the data are touched, so that the time it takes cannot depend on them.
-  const { noise, users, noiseState } = draw();
+  const { noise, users, drawnCanaries, noiseState } = draw();
   if (noise) assertNoiseDrawn(noise, tensorsOf(plan), noiseFactor(plan.protection, plan.round));
   site.mark?.('noise-drawn');
-  const trained = await trainer.clippedSum({
+  const clipNorm = clipNormOf(plan.protection, site.redTeam);
+  const ofPeople = await trainer.clippedSum({
     parameters,
     shard: site.shard,
     users,
     plan: plan.local,
     round: plan.round,
-    clipNorm: plan.protection.type === 'none' ? 'unbounded' : plan.protection.clipNorm,
+    clipNorm,
     weights: site.weights,
     rng: site.rng.fork(`run ${plan.run} round ${plan.round}`).fork('training'),
   });
+  const trained = withCanaries(ofPeople, { plan, drawn: drawnCanaries, of: site.directions, clipNorm });
   site.mark?.('trained');
   const { weights, canaries } = site;
-  const update = released({ ...trained, users, weights, canaries }, noise, plan.protection);
+  const added = leavesNoiseOut(site.redTeam) ? undefined : noise;
+  const update = released({ ...trained, users, weights, canaries }, added, plan.protection);
   site.mark?.('committing');
   const stored = await site.ledger.commit({
     ...{ run: plan.run, round: plan.round, planSha256, event, bytes: encodedUpdate(update) },
@@ -101,8 +106,9 @@ function tensorsOf({ model, protection }: Plan): readonly number[] {
 /** Steps 4 and 5: the sum, with the count of users within C where the plan asks for it, on the grid with the noise. */
 function released(drawn: DrawnUsers, noise: NoiseVector | undefined, protection: Protection): NoisedUpdate {
   const { clipNorm, gridStep } = releaseShape(protection, drawn.sum.length);
-  if (protection.type === 'none' || !noise) return releaseWithoutNoise(drawn.sum, gridStep);
   const adaptive = adaptiveRelease(protection);
+  const sum = adaptive ? withBits(drawn, adaptive) : drawn.sum;
+  if (protection.type === 'none' || !noise) return releaseWithoutNoise(sum, gridStep);
   const { noiseMultiplier } = protection;
-  return release(adaptive ? withBits(drawn, adaptive) : drawn.sum, noise, { noiseMultiplier, clipNorm });
+  return release(sum, noise, { noiseMultiplier, clipNorm });
 }

@@ -11,6 +11,7 @@ import { drawNoise, type NoiseOptions, type NoiseVector, samplerTakes } from '..
 import { usersOfRound } from '../shared/privacy/participation-groups.ts';
 import { type Plan, type Protection, plannedEvent, releaseShape } from '../shared/protocol/plan.ts';
 import { poissonSample } from '../shared/random/sample.ts';
+import { memberCanaries } from './direction-canaries.ts';
 import type { Site } from './site.ts';
 
 /** Where a round's noise and users come from: what its release will cost is known before anything is drawn. */
@@ -25,6 +26,8 @@ export interface RoundDraw {
   readonly noise: NoiseVector | undefined;
   /** Indices of the users who take part, ascending. */
   readonly users: Int32Array;
+  /** Indices of the random-direction canaries that take part, ascending. */
+  readonly drawnCanaries: Int32Array;
   /** To be committed with the release, where noise is correlated over rounds. */
   readonly noiseState?: Uint8Array;
 }
@@ -45,7 +48,9 @@ export async function roundSource(plan: Plan, numParams: number, site: Site): Pr
     event: plannedEvent(protection),
     draw: () => ({
       noise: noise?.(rng.fork('noise')),
-      users: byCoins(protection, site, rng.fork('draw')),
+      users: byCoins(protection, site.trainable, rng.fork('draw')),
+      // A stream of their own, so that canaries shift nobody's coin.
+      drawnCanaries: byCoins(protection, canariesOf(site), rng.fork('canary draw')),
     }),
   };
 }
@@ -75,8 +80,12 @@ function refused(why: string): ParleyError {
 }
 
 /** Every user by an independent coin. */
-function byCoins({ samplingRate }: Independent, { trainable }: Site, rng: Site['rng']): Int32Array {
-  return poissonSample(rng, trainable.length, samplingRate).map((index) => trainable[index] ?? 0);
+function byCoins({ samplingRate }: Independent, all: Int32Array, rng: Site['rng']): Int32Array {
+  return poissonSample(rng, all.length, samplingRate).map((index) => all[index] ?? 0);
+}
+
+function canariesOf({ directions }: Site): Int32Array {
+  return directions ? memberCanaries(directions) : new Int32Array(0);
 }
 
 type BandedPlan = Plan & { readonly protection: Extract<Protection, { type: 'user-dp-banded' }> };
@@ -96,21 +105,22 @@ async function bandedSource(plan: BandedPlan, numParams: number, site: Site): Pr
     event: plannedEvent(protection, before.nextRow === 0),
     draw: () => {
       const { row, state } = advance(before, rng, round);
+      const roundOf = { key: before.participationKey, matrix, round };
       return {
         noise: bandedNoiseVector(row, protection),
-        users: byGroup(before.participationKey, { matrix, round }, site),
+        users: byGroup(site.trainable, (user) => site.shard.userIds[user] ?? '', roundOf),
+        drawnCanaries: byGroup(canariesOf(site), (canary) => `random-direction canary ${canary}`, roundOf),
         noiseState: encodeState(state),
       };
     },
   };
 }
 
-/** The trainable users of the round's group. */
+/** Those of the round's group. */
 function byGroup(
-  key: Uint8Array,
-  { matrix, round }: { matrix: BandedNoise['matrix']; round: number },
-  { shard, trainable }: Site,
+  all: Int32Array,
+  idOf: (index: number) => string,
+  round: Parameters<typeof usersOfRound>[1],
 ): Int32Array {
-  const userIds = [...trainable].map((user) => shard.userIds[user] ?? '');
-  return usersOfRound(userIds, { key, matrix, round }).map((index) => trainable[index] ?? 0);
+  return usersOfRound(Array.from(all, idOf), round).map((index) => all[index] ?? 0);
 }

@@ -3,9 +3,11 @@ import type { Shard } from '../shared/data/shard.ts';
 import type { Sampler } from '../shared/privacy/noise.ts';
 import type { Rng } from '../shared/random/rng.ts';
 import type { AuditRoles } from './audit-roles.ts';
+import type { DirectionCanaries } from './direction-canaries.ts';
 import type { SiteLedger } from './ledger.ts';
 import type { EligibleUsers } from './ledger-users.ts';
 import type { SitePolicy } from './policy.ts';
+import type { RedTeam } from './red-team.ts';
 
 /** What a site's part in a round works on. Nothing of it leaves but through the release and the audit users' signals. */
 export interface Site {
@@ -14,6 +16,10 @@ export interface Site {
   readonly trainable: Int32Array;
   /** Trainable users without a person behind them, who are left out of what adaptive clipping counts; none when left out. */
   readonly canaries?: ReadonlySet<number>;
+  /** Canaries that are no users of the shard at all; none when left out. */
+  readonly directions?: DirectionCanaries;
+  /** Simulations only: protection that is claimed and not given. */
+  readonly redTeam?: RedTeam | undefined;
   /** Each user's share of the clip norm that is this site's, in (0, 1], shape (numUsers,); 1 for all when left out. */
   readonly weights?: Float64Array | undefined;
   /** Where sites share users: decides their audit roles. */
@@ -53,7 +59,7 @@ export type ReleasePoint =
   | 'received';
 
 /** The same before the audit coins are flipped. */
-export type SiteBeforeCoins = Omit<Site, 'trainable'>;
+export type SiteBeforeCoins = Omit<Site, 'trainable' | 'directions'>;
 
 /** The users of a shard that may train under these audit roles, ascending. */
 export function trainableUsers(shard: Shard, roles: AuditRoles): Int32Array {

@@ -1,3 +1,4 @@
+import { ParleyError } from '../shared/errors.ts';
 import { layoutOf } from '../shared/model/layout.ts';
 import { checkRelease } from '../shared/privacy/noise-check.ts';
 import { decodedUpdate } from '../shared/protocol/payloads.ts';
@@ -8,9 +9,15 @@ import { NoiseMultiplier } from '../shared/units.ts';
  * A site's release as it arrives: the plan's shape, at least the noise that the plan asks for, and no more than the site's
  * users and that noise can make up. Looks at nothing but the release and public numbers, so it costs no privacy.
  *
+ * `note` hears instead of a refusal that the site's clipping or noise cannot have worked: for simulations of just that.
+ *
  * @throws WRONG_SHAPE; NOISE_IMPLAUSIBLE when the site's clipping or noise cannot have worked.
  */
-export function arrivedUpdate(plan: Plan, bytes: Uint8Array, declaredUsers: number): Int32Array {
+export function arrivedUpdate(
+  plan: Plan,
+  bytes: Uint8Array,
+  { users, note }: { readonly users: number; readonly note?: ((detail: string) => void) | undefined },
+): Int32Array {
   const { protection, model, round } = plan;
   const tensors = layoutOf(model.spec).map(({ size }) => size);
   const parts = releaseTensors(protection, tensors);
@@ -19,10 +26,12 @@ export function arrivedUpdate(plan: Plan, bytes: Uint8Array, declaredUsers: numb
   const update = decodedUpdate(bytes, numCoordinates);
   if (protection.type === 'none') return update;
   const noiseMultiplier = NoiseMultiplier.parse(protection.noiseMultiplier * noiseFactor(protection, round));
-  checkRelease(update, {
-    ...{ clipNorm, noiseMultiplier, tensors: parts },
+  try {
     // The declared number is near the true one, not equal to it.
-    maxDrawnUsers: 2 * declaredUsers,
-  });
+    checkRelease(update, { clipNorm, noiseMultiplier, tensors: parts, maxDrawnUsers: 2 * users });
+  } catch (error) {
+    if (!note || !(error instanceof ParleyError)) throw error;
+    note(error.message);
+  }
   return update;
 }

@@ -13,6 +13,8 @@ import type { Participation, RunContext } from './state.ts';
 export interface Answers {
   readonly updates: ReadonlyMap<SiteId, Int32Array>;
   readonly participation: Participation;
+  /** What was wrong with releases that were not refused: only where the configuration notes instead. */
+  readonly noted: readonly string[];
 }
 
 /**
@@ -26,17 +28,29 @@ export async function collectUpdates(
 ): Promise<Answers> {
   const { numCoordinates } = releaseShape(plan.protection, numParams(plan.model.spec));
   const size = updateBytes(numCoordinates);
+  const noted = new Map<SiteId, string>();
   const collection = run.desk.expect({
     stage: 'update',
     round: plan.round,
     sites: cohort,
     order: { purpose: 'plan', value: plan },
     sizeBytes: () => ({ min: size, max: size }),
-    accept: (site, bytes) => arrivedUpdate(plan, bytes, run.sites.get(site)?.declaredUsers ?? 0),
+    accept: (site, bytes) => {
+      const { declaredUsers = 0, canaries } = run.sites.get(site) ?? {};
+      const note = (detail: string): unknown => noted.set(site, `${site}: ${detail}`);
+      return arrivedUpdate(plan, bytes, {
+        users: declaredUsers + (canaries?.length ?? 0),
+        note: run.config.arrivalChecks === 'note' ? note : undefined,
+      });
+    },
   });
   try {
     await enoughAnswers(plan, collection, run);
-    return { updates: sorted(collection.answers), participation: participation(cohort, collection) };
+    return {
+      updates: sorted(collection.answers),
+      participation: participation(cohort, collection),
+      noted: [...sorted(noted).values()],
+    };
   } finally {
     collection.close();
   }

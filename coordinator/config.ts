@@ -45,6 +45,10 @@ export const FederationConfig = z.strictObject({
     .prefault({}),
   audit: AuditOptions.prefault({}),
   leakage: LeakagePolicy.prefault([]),
+  /** Roll-backs of the leakage policy in a run; one more stops it. */
+  maxRollBacks: z.number().int().nonnegative().default(1),
+  /** What happens to a release that holds too little noise; `note` is for seeded runs whose sites break their protection. */
+  arrivalChecks: z.enum(['refuse', 'note']).default('refuse'),
   /** The epsilon that the report shows as the limit; sites enforce their own. */
   epsilonLimit: z.number().positive().nullable().default(null),
   /** Number of colluding sites in the recipients' view. */
@@ -86,7 +90,8 @@ export function adaptiveClippingOf({ protection }: FederationConfig): AdaptiveCl
   return protection.type === 'user-dp' ? protection.adaptiveClipping : undefined;
 }
 
-function assertConsistent({ cohort, deadlines: { answerAfterMs, roundMs }, seed }: FederationConfig): void {
+function assertConsistent({ cohort, deadlines, seed, arrivalChecks }: FederationConfig): void {
+  const { answerAfterMs, roundMs } = deadlines;
   const contradictions = [
     ...(cohort.sites !== 'all' && cohort.sites < cohort.minSites
       ? [
@@ -103,6 +108,9 @@ function assertConsistent({ cohort, deadlines: { answerAfterMs, roundMs }, seed 
       ? [
           'deadlines.answerAfterMs is 0: give the tick at which sites answer, longer than the slowest one trains',
         ]
+      : []),
+    ...(seed === null && arrivalChecks === 'note'
+      ? ['arrivalChecks is note, which lets broken protection pass: it is for seeded simulations only']
       : []),
   ];
   if (contradictions.length > 0) throw new ParleyError('CONFIG_INVALID', contradictions.join('; '));

@@ -82,7 +82,8 @@ async function coordinate(options: Coordination): Promise<Outcome> {
   const transport = await options.serve(desk);
   try {
     const outcome = await enrolAndRun({ ...options, run, desk, rng });
-    desk.announce('farewell', { run, ...outcome } satisfies Farewell);
+    const { outcome: ending, detail } = outcome;
+    desk.announce('farewell', { run, outcome: ending, detail } satisfies Farewell);
     return outcome;
   } catch (error) {
     desk.announce('farewell', { run, ...unfinished(error) } satisfies Farewell);
@@ -109,7 +110,7 @@ async function enrolAndRun(options: Coordination & { run: RunId; desk: Desk }): 
 }
 
 /** A run that can be gone on with is paused, and its sites wait for it. */
-function unfinished(error: unknown): Outcome {
+function unfinished(error: unknown): Pick<Farewell, 'outcome' | 'detail'> {
   const paused = error instanceof ParleyError && ['INTERRUPTED', 'ROUND_QUORUM_LOST'].includes(error.code);
   return {
     outcome: paused ? 'paused' : 'failed',

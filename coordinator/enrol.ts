@@ -90,5 +90,6 @@ function enrolledFrom(roster: Roster, classes: number): EnrolledSite {
     declaredUsers: roster.declaredUsers,
     privacy: roster.privacy,
     population: populationOf(roster, classes),
+    canaries: roster.canaries,
   };
 }

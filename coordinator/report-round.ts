@@ -3,25 +3,46 @@ import { type RoundReport, reportVersion } from '../shared/protocol/report.ts';
 import { RoundIndex, type SiteId } from '../shared/units.ts';
 import type { Clipping } from './aggregate/clip-norm.ts';
 import { auditRound } from './audit/audit-round.ts';
+import { alarmsOf, auditCanaries } from './audit/canaries/canary-audit.ts';
 import { judge } from './audit/leakage-policy.ts';
 import { utilityOf } from './audit/utility.ts';
+import { canaryEvidence } from './canaries.ts';
 import { mirroredEpsilon } from './mirror.ts';
 import { evidenceOf } from './observations.ts';
+import { withinRollBacks } from './roll-back.ts';
 import type { RunContext, RunState } from './state.ts';
+
+/** What a report says beside the attack. */
+export interface RoundFacts {
+  readonly run: RunContext;
+  readonly clipping: Clipping | undefined;
+  /** What was wrong with releases and only noted. */
+  readonly noted: readonly string[];
+  readonly seconds: number;
+}
 
 /**
  * Attack the new model and say what it is worth and what it gives away: utility on held-out audit users, epsilon in both
- * views from the mirror of the sites' ledgers, the audit with its controls, and the verdict of the leakage policy.
+ * views from the mirror of the sites' ledgers and as the canaries show it, the audit with its controls, and the verdict of the
+ * leakage policy.
  */
 export function reportRound(
   after: RunState,
   signals: ReadonlyMap<SiteId, RecordSignals>,
-  { run, clipping, seconds }: { run: RunContext; clipping: Clipping | undefined; seconds: number },
+  { run, clipping, noted, seconds }: RoundFacts,
 ): RoundReport {
   const round = RoundIndex.parse(after.round - 1);
   const evidence = evidenceOf(after.observations, signals, run.sites);
   const audit = auditRound(evidence, run.config.audit, run.rng.fork(`audit/${round}`));
-  const { delta } = run.protection;
+  const epsilon = {
+    ...mirroredEpsilon(after.participations, run.protection, run.config.colludingSites),
+    delta: run.protection.delta,
+    limit: run.config.epsilonLimit,
+  };
+  const canaries = auditCanaries({ ...canaryEvidence(after, run), round }, run.config.audit.oneRun);
+  const alarm = alarmsOf(canaries, epsilon);
+  const { rollBacks } = after;
+  const policy = withinRollBacks(judge(run.config.leakage, audit), rollBacks, run.config.maxRollBacks);
   const sites = after.participations.at(-1);
   return {
     reportVersion,
@@ -30,14 +51,15 @@ export function reportRound(
     rounds: run.config.rounds,
     sites: sites ?? { asked: [], answered: [], declined: [], missing: [] },
     utility: utilityOf(evidence.population, evidence.current),
-    epsilon: {
-      ...mirroredEpsilon(after.participations, run.protection, run.config.colludingSites),
-      delta,
-      limit: run.config.epsilonLimit,
-    },
+    epsilon,
     ...(clipping && { clipping }),
     audit,
-    policy: judge(run.config.leakage, audit),
+    canaries,
+    ...(alarm.length > 0 && { alarm }),
+    policy,
+    // Where the protection is broken there is nothing to go on with.
+    ...(policy.action === 'roll-back' && alarm.length === 0 && { rolledBackTo: rollBacks.target }),
+    ...(run.config.arrivalChecks === 'note' && { redTeam: { notedOnArrival: [...noted] } }),
     refused: run.desk.refused(),
     modelSha256: after.model.sha256,
     privacy: privacyOf(run),

@@ -10,12 +10,14 @@ import { RoundIndex } from '../shared/units.ts';
 import { type Clipping, clippingAfter, protectionAfter } from './aggregate/clip-norm.ts';
 import { meanUpdate, publicDenominator, sumUpdates } from './aggregate/mean.ts';
 import { type Stepped, serverStep } from './aggregate/server-step.ts';
+import { canaryScores } from './canaries.ts';
 import { optimizerBytes, saveModel } from './checkpoint.ts';
 import { selectCohort } from './cohort.ts';
 import { type Answers, collectSignals, collectUpdates } from './collect.ts';
 import { adaptiveClippingOf } from './config.ts';
 import { observed } from './observations.ts';
 import { reportRound } from './report-round.ts';
+import { rollBacksAfter, settled } from './roll-back.ts';
 import type { RunContext, RunState } from './state.ts';
 
 /** What a round leaves: the state that the next one starts from, and its report. */
@@ -26,7 +28,7 @@ export interface FinishedRound {
 
 /**
  * One round, as the protocol has it (DESIGN section 2): select the cohort, publish the plan, collect the noised updates,
- * step the server, let the audit users score the new model, attack it, and commit round and report together. Returns the
+ * step the server, let the audit users score the new model, attack it, roll back if the policy says so, and commit round and report together. Returns the
  * state that the next round starts from, and the report.
  *
  * @throws ROUND_QUORUM_LOST when too few sites answer and the configuration does not repeat the round any further;
@@ -44,20 +46,26 @@ export async function runRound(before: RunState, run: RunContext): Promise<Finis
   const version = RoundIndex.parse(before.round + 1);
   const signals = await collectSignals(scoreTaskOf(version, model, run), run);
   const observations = observed(before.observations, signals, run.sites);
-  const after: RunState = {
+  const scores = canaryScores(before, answers.updates, run);
+  const attacked: RunState = {
     round: version,
     model,
     optimizer: stepped.state,
     protection: protectionAfter(before.protection, stepped.clipping),
     participations: [...before.participations, answers.participation],
     observations,
+    canaries: [...before.canaries, ...scores],
+    rollBacks: before.rollBacks,
   };
-  const report = reportRound(after, signals, {
+  const report = reportRound(attacked, signals, {
     run,
     clipping: stepped.clipping,
+    noted: answers.noted,
     seconds: (run.now() - startedMs) / 1000,
   });
-  await run.store.finish({ report, optimizer: optimizerBytes(after.optimizer) });
+  const rollBacks = rollBacksAfter(before.rollBacks, report);
+  const after = settled({ ...attacked, rollBacks }, report, run);
+  await run.store.finish({ report, optimizer: optimizerBytes(after.optimizer), canaries: scores });
   run.desk.announce('report', report);
   run.observer.report(report);
   return { after, report };

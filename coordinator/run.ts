@@ -11,20 +11,25 @@ import { numRecords } from './audit/population.ts';
 import { optimizerFrom, storedModel } from './checkpoint.ts';
 import { collectSignals } from './collect.ts';
 import { observed } from './observations.ts';
+import { noRollBacks, rollBacksAfter } from './roll-back.ts';
 import { runRound, scoreTaskOf } from './round.ts';
 import type { Model, RunContext, RunState } from './state.ts';
 
-/** How a run ended. */
-export type Outcome = Pick<Farewell, 'outcome' | 'detail'>;
+/** How a run ended, and under which code if it stopped itself. */
+export interface Outcome extends Pick<Farewell, 'outcome' | 'detail'> {
+  readonly code?: 'LEAKAGE_LIMIT' | 'PRIVACY_BROKEN';
+}
 
 /**
- * Run the rounds that are left, from the last finished one, until the last round or the leakage policy ends the run.
+ * Run the rounds that are left, from the last finished one, until the last round, the leakage policy or the canaries'
+ * alarm ends the run.
  *
  * @throws INTERRUPTED when the operator ends it between two rounds, and what {@link runRound} throws.
  */
 export async function runRounds(model: Model, run: RunContext): Promise<Outcome> {
   const last = (await run.store.reports()).at(-1);
-  if (last?.policy.action === 'stop') return stoppedBy(last);
+  const ended = last && stoppedBy(last);
+  if (ended) return ended;
   let state = await restored(model, run);
   if (last === undefined) state = await scoreInitial(state, run);
   while (state.round < run.config.rounds) {
@@ -34,14 +39,30 @@ export async function runRounds(model: Model, run: RunContext): Promise<Outcome>
         `stopped before round ${state.round}; start the same command again to go on`,
       );
     const { after, report } = await runRound(state, run);
-    if (report.policy.action === 'stop') return stoppedBy(report);
+    const stopped = stoppedBy(report);
+    if (stopped) return stopped;
     state = after;
   }
   return { outcome: 'finished', detail: `all ${run.config.rounds} rounds are done` };
 }
 
-function stoppedBy({ policy }: RoundReport): Outcome {
-  return { outcome: 'stopped', detail: `the leakage policy stopped the run: ${policy.reasons.join('; ')}` };
+const adversaries = { coordinator: 'the coordinator', recipients: 'model recipients' } as const;
+
+/** Undefined where the run goes on. */
+function stoppedBy({ policy, alarm, round, epsilon }: RoundReport): Outcome | undefined {
+  if (alarm) {
+    const proven = alarm.map(
+      ({ view, bound, accounted }) =>
+        `against ${adversaries[view]} epsilon is at least ${bound}, accounted for are ${accounted}`,
+    );
+    const detail =
+      `the protection is broken: after round ${round}, ${proven.join(' and ')} (delta ${epsilon.delta}). Use none of this ` +
+      "run's models; find out which site's noise or clipping does not work";
+    return { outcome: 'stopped', detail, code: 'PRIVACY_BROKEN' };
+  }
+  if (policy.action !== 'stop') return undefined;
+  const detail = `the leakage policy stopped the run: ${policy.reasons.join('; ')}`;
+  return { outcome: 'stopped', detail, code: 'LEAKAGE_LIMIT' };
 }
 
 /** The state after the last finished round, rebuilt from the store; the initial state when there is none. */
@@ -56,11 +77,13 @@ async function restored(initial: Model, run: RunContext): Promise<RunState> {
     observations = observed(observations, await signalsOf(round + 1, run), run.sites);
   return {
     round: RoundIndex.parse(reports.length),
-    model: last ? storedModel(run.store, last.modelSha256, run.config.model) : initial,
+    model: last ? storedModel(run.store, (last.rolledBackTo ?? last).modelSha256, run.config.model) : initial,
     optimizer: optimizer ? optimizerFrom(optimizer) : initialOptimizerState(run.config.server, params),
     protection: protectionAfter(run.protection, last?.clipping),
     participations: reports.map((report) => report.sites),
     observations,
+    canaries: await run.store.canaries(),
+    rollBacks: reports.reduce(rollBacksAfter, noRollBacks(initial.sha256)),
   };
 }
 

@@ -5,9 +5,11 @@ import type { RoundReport } from '../shared/protocol/report.ts';
 import type { Rng } from '../shared/random/rng.ts';
 import type { RoundIndex, RunId, Sha256, SiteId } from '../shared/units.ts';
 import type { OptimizerState } from './aggregate/server-step.ts';
+import type { CanaryScores } from './audit/canaries/scores.ts';
 import type { AuditPopulation } from './audit/population.ts';
 import type { FederationConfig } from './config.ts';
 import type { Desk } from './desk.ts';
+import type { RollBacks } from './roll-back.ts';
 import type { Store } from './store/store.ts';
 
 /** A model of the run: its parameters, shape (numParams,), and the file that holds them. */
@@ -31,6 +33,9 @@ export interface RunState {
   readonly participations: readonly Participation[];
   /** What the attacker has seen so far. */
   readonly observations: Observations;
+  /** What the releases of the finished rounds say of the random-direction canaries. */
+  readonly canaries: readonly CanaryScores[];
+  readonly rollBacks: RollBacks;
 }
 
 /** Signals by site: under the initial model, and each user's mean loss after every finished round. */
@@ -43,6 +48,8 @@ export interface Observations {
 export interface EnrolledSite {
   readonly declaredUsers: number;
   readonly population: AuditPopulation;
+  /** Coins of the random-direction canaries, shape (numCanaries,): 0 member, 1 held-out. */
+  readonly canaries: Int32Array;
   readonly privacy: RoundReport['privacy'];
 }
 

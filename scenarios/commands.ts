@@ -23,7 +23,7 @@ export interface SimulateOptions {
 
 /**
  * `parley simulate`: every seed of a scenario, one after another, each in its own run directory, then the summary and
- * report.html. Throws LEAKAGE_LIMIT after all of it when a leakage policy stopped a run.
+ * report.html. Throws LEAKAGE_LIMIT or PRIVACY_BROKEN after all of it when a run stopped itself.
  */
 export async function simulateCommand(
   file: string,
@@ -63,9 +63,9 @@ export async function simulateCommand(
   outcomes.forEach(assertNotStopped);
 }
 
-/** A run that its leakage policy stopped has its report, and is told from a finished one by the exit code: LEAKAGE_LIMIT. */
-export function assertNotStopped({ outcome, detail }: Outcome): void {
-  if (outcome === 'stopped') throw new ParleyError('LEAKAGE_LIMIT', detail);
+/** A run that stopped itself has its report, and is told from a finished one by the exit code: LEAKAGE_LIMIT, PRIVACY_BROKEN. */
+export function assertNotStopped({ outcome, detail, code = 'LEAKAGE_LIMIT' }: Outcome): void {
+  if (outcome === 'stopped') throw new ParleyError(code, detail);
 }
 
 /** Summary and report.html of a run that has ended. */

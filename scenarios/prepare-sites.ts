@@ -89,6 +89,7 @@ export function writeClientConfig(
     trainer: scenario.sites.trainer,
     noise: scenario.sites.noise,
     seed,
+    ...(scenario.redTeam && { redTeam: scenario.redTeam }),
   };
   const file = join(site.folder, 'client.yaml');
   writeJson(file, config);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { AuditUsers, NoiseChoice, SitePolicy, TrainerChoice } from '../client/index.ts';
+import { AuditUsers, NoiseChoice, RedTeam, SitePolicy, TrainerChoice } from '../client/index.ts';
 import { FederationConfig } from '../coordinator/index.ts';
 import { loadConfig } from '../shared/config.ts';
 import { Seed, SiteId } from '../shared/units.ts';
@@ -47,7 +47,7 @@ export type ScenarioData = z.infer<typeof ScenarioData>;
 
 /** A scenario file: a federation, its sites and their data, repeatable from a seed. */
 export const Scenario = z.strictObject({
-  federation: FederationConfig.omit({ seed: true }),
+  federation: FederationConfig.omit({ seed: true, arrivalChecks: true }),
   data: ScenarioData,
   sites: z.strictObject({
     policy: SitePolicy,
@@ -55,6 +55,8 @@ export const Scenario = z.strictObject({
     trainer: TrainerChoice.prefault({}),
     noise: NoiseChoice.prefault({}),
   }),
+  /** Sites that claim protection and break it, to show whether the audits notice; releases are then noted, not refused. */
+  redTeam: RedTeam.optional(),
   /** One run for each seed; a report over several puts mean and standard deviation beside published figures. */
   seeds: z.array(Seed).min(1).prefault([1]),
 });

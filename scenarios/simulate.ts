@@ -44,6 +44,7 @@ export async function simulate(simulation: Simulation): Promise<Outcome> {
   const sites = await prepareSites(simulation);
   const identity = identityFrom(seededRng(seed).fork('coordinator identity').bytes(32));
   const clients = watchClients();
+  const arrivalChecks = scenario.redTeam ? 'note' : 'refuse';
   const signal = AbortSignal.any([simulation.signal, clients.ended.signal]);
   const configure = (url: string) => (site: PreparedSite) =>
     writeClientConfig(site, { url, publicKey: identity.publicKey }, simulation);
@@ -60,7 +61,7 @@ export async function simulate(simulation: Simulation): Promise<Outcome> {
   };
   try {
     return await runCoordinator({
-      federation: { ...scenario.federation, seed },
+      federation: { ...scenario.federation, arrivalChecks, seed },
       identity,
       sites: new Map(sites.map((site) => [site.id, site.identity.publicKey])),
       directory,

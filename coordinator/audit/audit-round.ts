@@ -5,6 +5,7 @@ import type { Rng } from '../../shared/random/rng.ts';
 import { aucInterval, tprAtFpr } from '../../shared/stats/interval.ts';
 import { rocCurve, thinned } from '../../shared/stats/roc.ts';
 import { type AttackName, attackNames, attacks } from './attacks.ts';
+import { OneRunOptions } from './canaries/canary-audit.ts';
 import { minimumDetectableAuc, negativeControl } from './controls.ts';
 import type { Evidence } from './evidence.ts';
 import { type AuditPopulation, roleCounts, type ScoresByRole, scoresByRole } from './population.ts';
@@ -21,6 +22,8 @@ export const AuditOptions = z.strictObject({
   fprs: z.array(z.number().gt(0).lte(1)).default([0.01, 0.001]),
   /** Confidence level of every interval; fixed, as the negative control is built for it. */
   level: z.literal(0.95).default(0.95),
+  /** The canaries' lower bound on epsilon. */
+  oneRun: OneRunOptions.prefault({}),
 });
 export type AuditOptions = z.infer<typeof AuditOptions>;
 

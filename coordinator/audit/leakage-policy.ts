@@ -11,7 +11,8 @@ const LeakageLimit = z.strictObject({
   figure: z.enum(['user-auc', 'worst-group-auc', 'tpr-at-fpr-0.01']),
   /** Passed when the lower confidence bound of the figure is above it. */
   limit: z.number().min(0).max(1),
-  action: z.enum(['warn', 'stop']),
+  /** `roll-back`: go on from the last model within all its limits. */
+  action: z.enum(['warn', 'roll-back', 'stop']),
 });
 type LeakageLimit = z.infer<typeof LeakageLimit>;
 
@@ -35,10 +36,12 @@ export function judge(policy: LeakagePolicy, report: AuditReport): RoundReport['
   const verdicts = policy.map((limit) => verdictOn(limit, boundOf(limit.figure, report)));
   const actions = verdicts.map(({ action }) => action);
   return {
-    action: actions.includes('stop') ? 'stop' : actions.includes('warn') ? 'warn' : 'go-on',
+    action: strictness.find((action) => actions.includes(action)) ?? 'go-on',
     reasons: verdicts.flatMap(({ reason }) => (reason === '' ? [] : [reason])),
   };
 }
+
+const strictness = ['stop', 'roll-back', 'warn'] as const;
 
 interface Bound {
   readonly name: string;

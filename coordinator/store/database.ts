@@ -10,6 +10,8 @@ export interface Tables {
   /** The cohort of a round that has begun; a restart asks the same sites again. */
   begun_round: { round: number; cohort: string };
   finished_round: { round: number; report: string; model_sha256: string };
+  /** What a finished round's releases say of the canaries: JSON lines. */
+  canaries: { round: number; lines: string };
   /** Signals of one model version from one site, as they were uploaded. */
   signals: { version: number; site: string; bytes: Uint8Array };
   /** The newest position of each site's ledger that was seen. */
@@ -23,6 +25,7 @@ const tables = [
   'roster (site text primary key, bytes blob not null)',
   'begun_round (round integer primary key, cohort text not null)',
   'finished_round (round integer primary key, report text not null, model_sha256 text not null)',
+  'canaries (round integer primary key, lines text not null)',
   'signals (version integer not null, site text not null, bytes blob not null, primary key (version, site))',
   'ledger_position (site text primary key, length integer not null, head text not null)',
   'optimizer (id integer primary key, bytes blob not null)',

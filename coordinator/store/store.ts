@@ -8,13 +8,16 @@ import { Manifest } from '../../shared/protocol/manifest.ts';
 import { RoundReport } from '../../shared/protocol/report.ts';
 import type { RoundIndex, Sha256 } from '../../shared/units.ts';
 import { RunId, SiteId } from '../../shared/units.ts';
+import { CanaryScores } from '../audit/canaries/scores.ts';
 import { openDatabase, type Tables } from './database.ts';
 import { prepareDirectory, writeDurably } from './files.ts';
 
-/** A round that is over: its report and the optimizer's state, committed together. */
+/** A round that is over: its report, the optimizer's state and the canaries' scores, committed together. */
 export interface FinishedRound {
   readonly report: RoundReport;
   readonly optimizer: Uint8Array;
+  /** Of this round; none when left out. */
+  readonly canaries?: readonly CanaryScores[];
 }
 
 /** The coordinator's memory: what it needs to go on after it was killed at any instruction. */
@@ -39,12 +42,14 @@ export interface Store {
   saveModel(bytes: Uint8Array): Sha256;
   reports(): Promise<readonly RoundReport[]>;
   optimizer(): Promise<Uint8Array | undefined>;
+  /** Of all finished rounds, in order. */
+  canaries(): Promise<readonly CanaryScores[]>;
   finish(round: FinishedRound): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Open a run directory: coordinator.sqlite is the truth, rounds.jsonl and manifest.json are written from it for people
+ * Open a run directory: coordinator.sqlite is the truth, rounds.jsonl, canaries.jsonl and manifest.json are written from it for people
  * and other programs, models/ holds safetensors files named by their SHA-256.
  *
  * @throws DIRECTORY_UNWRITABLE
@@ -63,7 +68,10 @@ export async function openStore(directory: string): Promise<Store> {
   return store;
 }
 
-type RunTables = Pick<Store, 'runId' | 'manifest' | 'saveManifest' | 'reports' | 'optimizer' | 'finish'>;
+type RunTables = Pick<
+  Store,
+  'runId' | 'manifest' | 'saveManifest' | 'reports' | 'optimizer' | 'canaries' | 'finish'
+>;
 
 function runTables(db: Kysely<Tables>, directory: string): RunTables {
   const tables: RunTables = {
@@ -87,9 +95,17 @@ function runTables(db: Kysely<Tables>, directory: string): RunTables {
       const row = await db.selectFrom('optimizer').select('bytes').executeTakeFirst();
       return row && new Uint8Array(row.bytes);
     },
-    finish: async ({ report, optimizer }) => {
-      await commitRound(db, report, optimizer);
-      appendFileSync(join(directory, 'rounds.jsonl'), logLine(report), { flush: true });
+    canaries: async () => {
+      const rows = await db.selectFrom('canaries').select('lines').orderBy('round').execute();
+      const lines = rows.flatMap((row) => row.lines.split('\n').filter(Boolean));
+      return lines.map((line) => CanaryScores.parse(JSON.parse(line)));
+    },
+    finish: async (finished) => {
+      const { report, canaries = [] } = finished;
+      await commitRound(db, finished);
+      appendFileSync(join(directory, 'rounds.jsonl'), jsonLines([report]), { flush: true });
+      if (canaries.length > 0)
+        appendFileSync(join(directory, 'canaries.jsonl'), jsonLines(canaries), { flush: true });
     },
   };
   return tables;
@@ -186,25 +202,38 @@ function bySite(rows: readonly { site: string; bytes: Uint8Array }[]): ReadonlyM
   return new Map(rows.map((row) => [SiteId.parse(row.site), new Uint8Array(row.bytes)]));
 }
 
-async function commitRound(db: Kysely<Tables>, report: RoundReport, optimizer: Uint8Array): Promise<void> {
+async function commitRound(
+  db: Kysely<Tables>,
+  { report, optimizer, canaries = [] }: FinishedRound,
+): Promise<void> {
   await db.transaction().execute(async (transaction) => {
     await transaction
       .insertInto('finished_round')
       .values({ round: report.round, report: JSON.stringify(report), model_sha256: report.modelSha256 })
       .execute();
+    if (canaries.length > 0)
+      await transaction
+        .insertInto('canaries')
+        .values({ round: report.round, lines: jsonLines(canaries) })
+        .execute();
     await transaction.deleteFrom('optimizer').execute();
     await transaction.insertInto('optimizer').values({ id: 0, bytes: optimizer }).execute();
   });
 }
 
 /** An opening rewrites the readable copies whole: a crash between a commit and its copy is repaired here. */
-async function writeLogs(directory: string, store: Pick<Store, 'manifest' | 'reports'>): Promise<void> {
+async function writeLogs(
+  directory: string,
+  store: Pick<Store, 'manifest' | 'reports' | 'canaries'>,
+): Promise<void> {
   const manifest = await store.manifest();
   if (!manifest) return;
   writeDurably(join(directory, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  writeDurably(join(directory, 'rounds.jsonl'), (await store.reports()).map(logLine).join(''));
+  writeDurably(join(directory, 'rounds.jsonl'), jsonLines(await store.reports()));
+  const canaries = await store.canaries();
+  if (canaries.length > 0) writeDurably(join(directory, 'canaries.jsonl'), jsonLines(canaries));
 }
 
-function logLine(report: RoundReport): string {
-  return `${JSON.stringify(report)}\n`;
+function jsonLines(values: readonly unknown[]): string {
+  return values.map((value) => `${JSON.stringify(value)}\n`).join('');
 }

@@ -1,4 +1,5 @@
 import type { Manifest } from '../../shared/protocol/manifest.ts';
+import { canarySection } from './canaries.ts';
 import { attackChart, epsilonChart, rocChart, tprChart, utilityChart } from './charts.ts';
 import { claimsSection } from './claims.ts';
 import { headlineSection, pageHeader, verdictBox } from './headline.ts';
@@ -31,6 +32,7 @@ export function reportHtml(run: ReportedRun): string {
           headlineSection(reports, last),
           html`<section id="rounds"><h2>Over ${counted(reports.length, 'round')}</h2><div class="charts">
 ${utilityChart(reports, last)}${epsilonChart(reports, last)}${attackChart(reports, last)}${tprChart(reports)}</div></section>`,
+          ...canarySection(reports, last),
           html`<section id="attacks"><h2>Attacks at round ${roundNumber(last)}</h2><div class="charts">${rocChart(last)}${declaredTable(last)}</div>${attacksTable(last)}</section>`,
           html`<section id="subpopulations"><h2>Subpopulations</h2>${groupsTable(last)}</section>`,
         ];

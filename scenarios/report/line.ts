@@ -7,6 +7,7 @@ import {
   groupName,
   interval,
   plain,
+  provenText,
   pText,
   roundNumber,
   secondsText,
@@ -53,15 +54,20 @@ function worstGroupPart(group: RoundReport['audit']['worstGroup']): string {
   return `worst group ${groupName(group)} ${figure(group.auc)} ${pText(group.pValue)}`;
 }
 
-function exceptions({ sites, policy, audit }: RoundReport): string[] {
+const policyWords = { warn: 'WARN', 'roll-back': 'ROLL BACK', stop: 'STOP' } as const;
+
+function exceptions({ sites, policy, audit, alarm = [] }: RoundReport): string[] {
   const declined = sites.declined.map(({ site, code }) => `${site} (${plain(code)})`);
   const parts: string[] = [];
   if (declined.length > 0) parts.push(`declined: ${declined.join(', ')}`);
   if (sites.missing.length > 0) parts.push(`missing: ${sites.missing.join(', ')}`);
   if (policy.action !== 'go-on') {
-    const word = policy.action === 'warn' ? 'WARN' : 'STOP';
-    parts.push([word, policy.reasons.map(plain).join('; ')].filter(Boolean).join(' '));
+    parts.push([policyWords[policy.action], policy.reasons.map(plain).join('; ')].filter(Boolean).join(' '));
   }
+  for (const { view, bound, accounted } of alarm)
+    parts.push(
+      `ALARM eps against ${view} is at least ${provenText(bound)}, accounted ${epsilonText(accounted)}`,
+    );
   if (!audit.negativeControl.passed) parts.push('CONTROL FAILED');
   return parts;
 }

@@ -1,5 +1,6 @@
 import type { Manifest } from '../../shared/protocol/manifest.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
+import { canaryLines } from './canaries.ts';
 import {
   attacksOf,
   bestRound,
@@ -92,6 +93,7 @@ function figures(reports: readonly RoundReport[], last: RoundReport): string[] {
       ['utility', utilityText(reports, last)],
       ['epsilon', epsilonLine(last)],
       ...clippingLines(last),
+      ...canaryLines(last),
       ['user-MIA', attackText(last)],
       ['worst group', groupText(last)],
       ['control', controlText(reports, last)],

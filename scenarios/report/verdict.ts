@@ -98,8 +98,10 @@ function overRounds(reports: readonly RoundReport[]): string[] {
   ];
 }
 
+const policyWords = { warn: 'warns', 'roll-back': 'rolled the run back', stop: 'stopped the run' } as const;
+
 function policySentence({ policy }: RoundReport): string[] {
   if (policy.action === 'go-on') return [];
   const reasons = policy.reasons.map(plain).join('; ') || 'no reason given';
-  return [`The leakage policy ${policy.action === 'stop' ? 'stopped the run' : 'warns'}: ${reasons}.`];
+  return [`The leakage policy ${policyWords[policy.action]}: ${reasons}.`];
 }

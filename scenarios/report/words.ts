@@ -28,6 +28,12 @@ export function epsilonText(epsilon: ReportedEpsilon): string {
   return Number(nearest) < epsilon ? (Number(nearest) + 0.01).toFixed(2) : nearest;
 }
 
+/** A proven epsilon in nats, two decimals, rounded down, since a lower bound must never be shown larger. */
+export function provenText(epsilon: number): string {
+  const nearest = epsilon.toFixed(2);
+  return Number(nearest) > epsilon ? (Number(nearest) - 0.01).toFixed(2) : nearest;
+}
+
 /** A clip norm in parameter units, three digits: `0.312`. */
 export function clipNormText(clipNorm: number): string {
   return String(Number(clipNorm.toPrecision(3)));
@@ -60,8 +66,8 @@ export function countText(count: number): string {
 }
 
 /** A count with its noun, in the singular for one: `1 round`, `12,345 rounds`. */
-export function counted(count: number, noun: string): string {
-  return `${countText(count)} ${noun}${count === 1 ? '' : 's'}`;
+export function counted(count: number, noun: string, several = `${noun}s`): string {
+  return `${countText(count)} ${count === 1 ? noun : several}`;
 }
 
 /** The name of a subpopulation: `race=Asian`. */

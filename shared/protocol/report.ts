@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ClipNorm, Delta, RoundIndex, RunId, Sha256, SiteId } from '../units.ts';
 import { AuditReport } from './audit-report.ts';
+import { Alarm, CanaryReport } from './canary-report.ts';
 
 /**
  * What a round leaves behind: one JSON line of rounds.jsonl, the body of the signed report to the sites, and the input
@@ -52,7 +53,18 @@ export const RoundReport = z.strictObject({
     })
     .optional(),
   audit: AuditReport,
-  policy: z.strictObject({ action: z.enum(['go-on', 'warn', 'stop']), reasons: z.array(z.string()) }),
+  /** Missing in older reports. */
+  canaries: CanaryReport.optional(),
+  /** Only where more is proven than was accounted for: then the run has stopped. */
+  alarm: z.array(Alarm).min(1).optional(),
+  policy: z.strictObject({
+    action: z.enum(['go-on', 'warn', 'roll-back', 'stop']),
+    reasons: z.array(z.string()),
+  }),
+  /** Only where the policy rolled back: the version that the next round starts from; 0 is the initial model, r + 1 that of round r. */
+  rolledBackTo: z.strictObject({ version: RoundIndex, modelSha256: Sha256 }).optional(),
+  /** Only where releases are not refused on arrival, since sites may break their protection on purpose: what was noted. */
+  redTeam: z.strictObject({ notedOnArrival: z.array(z.string()) }).optional(),
   /** Refused messages so far in the run, by error code. */
   refused: z.record(z.string(), count),
   modelSha256: Sha256,

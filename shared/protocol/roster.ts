@@ -23,10 +23,13 @@ export interface Roster {
   readonly labels: Int32Array;
   /** Attributes of the audit users, codes of shape (numUsers,). */
   readonly subpopulations: readonly SubpopulationColumn[];
+  /** Coins of the random-direction canaries, shape (numCanaries,): 0 member, 1 held-out. They have no records. */
+  readonly canaries: Int32Array;
   readonly privacy: 'private' | 'simulation: not private';
 }
 
 const maxUsers = 5_000_000;
+const maxCanaries = 100_000;
 const maxVocabulary = 1000;
 const text = z.string().max(200);
 const distinct = (values: readonly string[]): boolean => new Set(values).size === values.length;
@@ -61,6 +64,7 @@ export function encodedRoster(roster: Roster, numClasses: number): Uint8Array {
       column('roles', roster.users.roles),
       column('recordCounts', roster.recordCounts),
       column('labels', roster.labels),
+      column('canaries', roster.canaries),
       ...roster.subpopulations.map(({ codes }, index) => column(codesName(index), codes)),
     ],
     { roster: JSON.stringify(header) },
@@ -78,7 +82,7 @@ export function decodedRoster(bytes: Uint8Array, numClasses: number): Roster {
   const file = decodeTensors(bytes);
   const header = headerOf(file.metadata['roster']);
   const names = header.columns.map((_, index) => codesName(index));
-  onlyThese(file, ['roles', 'recordCounts', 'labels', ...names]);
+  onlyThese(file, ['roles', 'recordCounts', 'labels', 'canaries', ...names]);
   const roles = vector(file, 'roles');
   if (roles.length > maxUsers) throw wrong(`${roles.length} audit users, at most ${maxUsers}`);
   const recordCounts = i32(file, 'recordCounts', [roles.length]);
@@ -94,8 +98,11 @@ export function decodedRoster(bytes: Uint8Array, numClasses: number): Roster {
     within(`codes of ${column}`, codes, [0, vocabulary.length - 1]);
     return { column, vocabulary, codes };
   });
+  const canaries = vector(file, 'canaries');
+  if (canaries.length > maxCanaries) throw wrong(`${canaries.length} canaries, at most ${maxCanaries}`);
+  within('canaries', canaries, [0, 1]);
   const { declaredUsers, privacy } = header;
-  return { declaredUsers, users: { roles }, recordCounts, labels, subpopulations, privacy };
+  return { declaredUsers, users: { roles }, recordCounts, labels, subpopulations, canaries, privacy };
 }
 
 function headerOf(json: string | undefined): z.infer<typeof Header> {

@@ -51,11 +51,11 @@ describe("the README's files", () => {
   // Of alternatives the README shows one; scenario-only keys and shared tables have no place at a real hospital.
   test.each([
     ['policy.yaml', SitePolicy, /^allowedModels\./],
-    ['client.yaml', ClientConfig, /^seed$|^data\.site(\.|$)/],
+    ['client.yaml', ClientConfig, /^seed$|^redTeam(\.|$)|^data\.site(\.|$)/],
     [
       'coordinator.yaml',
       CoordinatorConfig,
-      /^federation\.(seed$|(model\.(layers|output)|local\.defence|protection|server|published)\.)/,
+      /^federation\.(seed$|arrivalChecks$|(model\.(layers|output)|local\.defence|protection|server|published)\.)/,
     ],
   ] as const)('%s shows every key', (name, schema: z.ZodType, left) => {
     const shown = new Set(given(block(name)));

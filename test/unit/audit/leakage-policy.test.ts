@@ -45,6 +45,9 @@ describe('judge', () => {
       reasons: [expect.any(String), expect.any(String)],
     });
     expect(judge(policyOf('user-auc', 0.5, 'warn'), report).action).toBe('warn');
+    const back = policyOf('user-auc', 0.5, 'roll-back');
+    expect(judge([...back, ...policyOf('user-auc', 0.5, 'warn')], report).action).toBe('roll-back');
+    expect(judge([...back, ...policyOf('user-auc', 0.5)], report).action).toBe('stop');
     expect(judge([], report)).toEqual({ action: 'go-on', reasons: [] });
   });
 
@@ -81,7 +84,7 @@ test('LeakagePolicy refuses unknown figures, limits outside [0, 1] and extra key
   for (const limit of [
     { figure: 'auc', limit: 0.5, action: 'warn' },
     { figure: 'user-auc', limit: 1.5, action: 'warn' },
-    { figure: 'user-auc', limit: 0.5, action: 'roll-back' },
+    { figure: 'user-auc', limit: 0.5, action: 'go-back' },
     { figure: 'user-auc', limit: 0.5, action: 'warn', level: 0.9 },
   ])
     expect(LeakagePolicy.safeParse([limit]).success).toBe(false);

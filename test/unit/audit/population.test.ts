@@ -37,6 +37,7 @@ test('populationOf reads a roster', () => {
       recordCounts: Int32Array.of(2, 1, 3),
       labels: Int32Array.of(0, 1, 0, 1, 1, 0),
       subpopulations: north.subpopulations,
+      canaries: Int32Array.of(0, 1),
       privacy: 'private',
     },
     2,

@@ -27,7 +27,7 @@ const ids = (users: number): readonly string[] => aShard(users).userIds;
 /** Role of each of these users, undefined for those who are no audit users. */
 function rolesById(
   userIds: readonly string[],
-  options: AuditUsers,
+  options: Pick<AuditUsers, 'fraction' | 'referenceFraction'>,
   rng: Rng,
 ): Map<string, number | undefined> {
   const { users, roles } = flipRoles({ ...aShard(userIds.length), userIds }, options, rng);
@@ -207,6 +207,7 @@ describe('the roster of audit users', () => {
       recordCounts: Int32Array.of(2, 2, 3),
       labels: Int32Array.of(1, 0, 1, 0, 1, 0, 1),
       subpopulations: [{ column: 'ward', vocabulary: ['a', 'b'], codes: Int32Array.of(1, 0, 0) }],
+      canaries: new Int32Array(0),
     });
   });
 

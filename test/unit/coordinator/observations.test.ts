@@ -14,7 +14,7 @@ function aSite(): EnrolledSite {
     recordOffsets: Int32Array.of(0, 2, 3),
     labels: Int32Array.of(0, 1, 0),
   };
-  return { declaredUsers: 2, privacy: 'private', population };
+  return { declaredUsers: 2, privacy: 'private', population, canaries: new Int32Array(0) };
 }
 
 const sites = new Map([east, north, west].map((site) => [site, aSite()] as const));

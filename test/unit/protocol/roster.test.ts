@@ -13,6 +13,7 @@ const roster: Roster = {
     { column: 'sex', vocabulary: ['F', 'M'], codes: Int32Array.of(0, 1, 1) },
     { column: 'ward', vocabulary: ['A'], codes: Int32Array.of(0, 0, 0) },
   ],
+  canaries: Int32Array.of(1, 0, 1, 1),
   privacy: 'private',
 };
 const refused: unknown = expect.objectContaining({ code: 'WRONG_SHAPE' });
@@ -22,13 +23,18 @@ const anyRoster = fc
   .chain((users) => {
     const numRecords = users.reduce((sum, [, count]) => sum + count, 0);
     return fc
-      .tuple(fc.array(fc.nat(numClasses - 1), { minLength: numRecords, maxLength: numRecords }), fc.string())
+      .tuple(
+        fc.array(fc.nat(numClasses - 1), { minLength: numRecords, maxLength: numRecords }),
+        fc.string(),
+        fc.array(fc.nat(1)),
+      )
       .map(
-        ([labels, column]): Roster => ({
+        ([labels, column, canaries]): Roster => ({
           ...roster,
           users: { roles: Int32Array.from(users, ([role]) => role) },
           recordCounts: Int32Array.from(users, ([, count]) => count),
           labels: Int32Array.from(labels),
+          canaries: Int32Array.from(canaries),
           subpopulations: [
             { column, vocabulary: ['x', 'y'], codes: Int32Array.from(users, ([, , code]) => code) },
           ],
@@ -78,7 +84,14 @@ describe('roster', () => {
 
   test('carries nothing beside what is asked for', () => {
     const { tensors, metadata } = decodeTensors(encodedRoster(roster, numClasses));
-    expect([...tensors.keys()].sort()).toEqual(['codes.0', 'codes.1', 'labels', 'recordCounts', 'roles']);
+    expect([...tensors.keys()].sort()).toEqual([
+      'canaries',
+      'codes.0',
+      'codes.1',
+      'labels',
+      'recordCounts',
+      'roles',
+    ]);
     expect(JSON.parse(metadata['roster'] ?? '')).toEqual({
       declaredUsers: 1200,
       privacy: 'private',

@@ -1,0 +1,56 @@
+import { numParams } from '../shared/model/layout.ts';
+import type { RoundReport } from '../shared/protocol/report.ts';
+import { RoundIndex, type Sha256 } from '../shared/units.ts';
+import { initialOptimizerState } from './aggregate/server-step.ts';
+import { storedModel } from './checkpoint.ts';
+import type { RunContext, RunState } from './state.ts';
+
+/** A model version of the run: 0 is the initial model, r + 1 that of round r. */
+export type ModelVersion = NonNullable<RoundReport['rolledBackTo']>;
+
+/** What a leakage policy's roll-backs need to know of a run so far. */
+export interface RollBacks {
+  /** The newest version within all its limits; the initial model, which saw nobody, when there is no other. */
+  readonly target: ModelVersion;
+  readonly done: number;
+}
+
+/** A run without any round. */
+export function noRollBacks(initialModelSha256: Sha256): RollBacks {
+  return { target: { version: RoundIndex.parse(0), modelSha256: initialModelSha256 }, done: 0 };
+}
+
+/** After one more round. A round whose audit was void, or that passed a limit, leaves no version to go back to. */
+export function rollBacksAfter(before: RollBacks, report: RoundReport): RollBacks {
+  const { policy, round, modelSha256, rolledBackTo } = report;
+  const target =
+    policy.action === 'go-on' ? { version: RoundIndex.parse(round + 1), modelSha256 } : before.target;
+  return { target, done: before.done + (rolledBackTo ? 1 : 0) };
+}
+
+/** The policy's verdict, with no more roll-backs than the configuration allows: then the run stops. */
+export function withinRollBacks(
+  verdict: RoundReport['policy'],
+  { done }: RollBacks,
+  maxRollBacks: number,
+): RoundReport['policy'] {
+  if (verdict.action !== 'roll-back' || done < maxRollBacks) return verdict;
+  const reason = `the run was rolled back ${done} time(s) already and maxRollBacks is ${maxRollBacks}`;
+  return { action: 'stop', reasons: [...verdict.reasons, reason] };
+}
+
+/**
+ * The state that the next round starts from: where the report rolls back, that version's parameters and a fresh optimizer.
+ * Rounds and ledgers count on, since what was spent is spent; the attacker keeps what was seen.
+ *
+ * @throws RUN_NOT_FOUND, MODEL_HASH_MISMATCH when the version's file is gone or was changed.
+ */
+export function settled(after: RunState, report: RoundReport, run: RunContext): RunState {
+  if (!report.rolledBackTo) return after;
+  const { model, server } = run.config;
+  return {
+    ...after,
+    model: storedModel(run.store, report.rolledBackTo.modelSha256, model),
+    optimizer: initialOptimizerState(server, numParams(model)),
+  };
+}
