@@ -14,8 +14,16 @@ export const AuditUsers = z.strictObject({
   fraction: z.number().min(0).max(1).default(0.2),
   /** Share of the audit users that never train and calibrate attacks; the others flip a fair coin: member or held-out. */
   referenceFraction: z.number().min(0).lt(1).default(0.2),
+  /**
+   * Share of each audit user's records, the last ones, that never trains: rounded down, and one record stays. Attacks on
+   * records that the model never saw are measured on them. Not to be changed during a run.
+   */
+  freshFraction: z.number().min(0).lt(1).default(0),
 });
 export type AuditUsers = z.infer<typeof AuditUsers>;
+
+/** Who is an audit user, and in which role. */
+type AuditShares = Pick<AuditUsers, 'fraction' | 'referenceFraction'>;
 
 /** Audit users of a run: index in the shard (ascending) and role: 0 member, 1 held-out, 2 reference. */
 export interface AuditRoles {
@@ -33,7 +41,7 @@ export interface RoleSource {
 }
 
 /** The audit roles of a run, before they are kept in the ledger: of linked users the same at all sites, else this site's own. */
-export function rolesFor(run: RunId, { shard, rng, linkage }: RoleSource, options: AuditUsers): AuditRoles {
+export function rolesFor(run: RunId, { shard, rng, linkage }: RoleSource, options: AuditShares): AuditRoles {
   return linkage === undefined
     ? flipRoles(shard, options, rng.fork('audit roles'))
     : linkedRoles(run, linkage, options);
@@ -44,7 +52,7 @@ export function rolesFor(run: RunId, { shard, rng, linkage }: RoleSource, option
  * else is in the data changes nothing. A person at several sites is audited, and counts, at one of them; the others only
  * keep her out of training where she is not a member.
  */
-function linkedRoles(run: RunId, linkage: Linkage, options: AuditUsers): AuditRoles {
+function linkedRoles(run: RunId, linkage: Linkage, options: AuditShares): AuditRoles {
   const [users, roles, heldOutElsewhere]: [number[], number[], number[]] = [[], [], []];
   linkage.pseudonyms.forEach((pseudonym, user) => {
     const { audited, reference, member } = roleDraw(linkage.key, run, pseudonym);
@@ -66,7 +74,7 @@ function linkedRoles(run: RunId, linkage: Linkage, options: AuditUsers): AuditRo
  * Choose the audit users and flip each one's own fair coin, independently and before anything is trained. Without that coin
  * every attack would measure how the groups differ, not membership (algorithms D5).
  */
-export function flipRoles(shard: Shard, options: AuditUsers, rng: Rng): AuditRoles {
+export function flipRoles(shard: Shard, options: AuditShares, rng: Rng): AuditRoles {
   const order = shuffled(rng.fork('audit users'), numUsers(shard));
   const audited = order.slice(0, Math.round(options.fraction * order.length));
   const numReference = Math.round(options.referenceFraction * audited.length);
@@ -102,17 +110,59 @@ export function unpackRoles(packed: Int32Array): AuditRoles {
   };
 }
 
+/** How many of each audit user's last records never train, shape (audit.users.length,). */
+export function freshCounts(shard: Shard, { users }: AuditRoles, freshFraction: number): Int32Array {
+  return users.map((user) => {
+    const numRecords = (shard.userOffsets[user + 1] ?? 0) - (shard.userOffsets[user] ?? 0);
+    return Math.max(0, Math.min(Math.floor(freshFraction * numRecords), numRecords - 1));
+  });
+}
+
+/**
+ * The shard that a site may train on: all users in their places, audit users without their fresh records. The same object
+ * where no record is fresh.
+ */
+export function trainingShard(shard: Shard, audit: AuditRoles, freshFraction: number): Shard {
+  const fresh = freshCounts(shard, audit, freshFraction);
+  if (!fresh.some((count) => count > 0)) return shard;
+  const freshOf = new Map([...audit.users].map((user, index) => [user, fresh[index] ?? 0]));
+  const kept: number[] = [];
+  const userOffsets = new Int32Array(shard.userOffsets.length);
+  for (let user = 0; user < userOffsets.length - 1; user++) {
+    const end = (shard.userOffsets[user + 1] ?? 0) - (freshOf.get(user) ?? 0);
+    for (let record = shard.userOffsets[user] ?? 0; record < end; record++) kept.push(record);
+    userOffsets[user + 1] = kept.length;
+  }
+  const { numFeatures } = shard;
+  const features = new Float32Array(kept.length * numFeatures);
+  kept.forEach((record, row) => {
+    features.set(
+      shard.features.subarray(record * numFeatures, (record + 1) * numFeatures),
+      row * numFeatures,
+    );
+  });
+  return {
+    ...shard,
+    features,
+    labels: Int32Array.from(kept, (record) => shard.labels[record] ?? 0),
+    userOffsets,
+  };
+}
+
 /** What the coordinator learns of the audit users: roles, labels, groups, record counts. No identifiers. */
 export function rosterOf(
   shard: Shard,
   audit: AuditRoles,
-  site: Pick<Roster, 'declaredUsers' | 'privacy'>,
+  site: Pick<Roster, 'declaredUsers' | 'privacy'> & { readonly freshFraction?: number },
 ): Roster {
   const { labels, userOffsets, subpopulations } = selectUsers(shard, audit.users);
+  const { declaredUsers, privacy, freshFraction = 0 } = site;
   return {
-    ...site,
+    declaredUsers,
+    privacy,
     users: { roles: audit.roles },
     recordCounts: audit.users.map((_, index) => (userOffsets[index + 1] ?? 0) - (userOffsets[index] ?? 0)),
+    freshCounts: freshCounts(shard, audit, freshFraction),
     labels,
     subpopulations,
   };

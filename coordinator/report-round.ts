@@ -1,4 +1,5 @@
-import type { RecordSignals } from '../shared/model/signals.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { Signals } from '../shared/model/signals.ts';
 import { type RoundReport, reportVersion } from '../shared/protocol/report.ts';
 import { RoundIndex, type SiteId } from '../shared/units.ts';
 import type { Clipping } from './aggregate/clip-norm.ts';
@@ -7,23 +8,31 @@ import { judge } from './audit/leakage-policy.ts';
 import { utilityOf } from './audit/utility.ts';
 import { mirroredEpsilon } from './mirror.ts';
 import { evidenceOf } from './observations.ts';
+import { type SavedScores, savedScores } from './scores.ts';
 import type { RunContext, RunState } from './state.ts';
+
+/** A round's report, and the attack scores that its audit rests on, as they are stored. */
+export interface Reported {
+  readonly report: RoundReport;
+  readonly scores: SavedScores;
+}
 
 /**
  * Attack the new model and say what it is worth and what it gives away: utility on held-out audit users, epsilon in both
  * views from the mirror of the sites' ledgers, the audit with its controls, and the verdict of the leakage policy.
  */
-export function reportRound(
+export async function reportRound(
   after: RunState,
-  signals: ReadonlyMap<SiteId, RecordSignals>,
+  signals: ReadonlyMap<SiteId, Signals>,
   { run, clipping, seconds }: { run: RunContext; clipping: Clipping | undefined; seconds: number },
-): RoundReport {
+): Promise<Reported> {
   const round = RoundIndex.parse(after.round - 1);
   const evidence = evidenceOf(after.observations, signals, run.sites);
-  const audit = auditRound(evidence, run.config.audit, run.rng.fork(`audit/${round}`));
+  const means = { rng: run.rng.fork(`audit/${round}`), pause: () => setImmediate() };
+  const { report: audit, scores } = await auditRound(evidence, run.config.audit, means);
   const { delta } = run.protection;
   const sites = after.participations.at(-1);
-  return {
+  const report: RoundReport = {
     reportVersion,
     run: run.run,
     round,
@@ -43,6 +52,7 @@ export function reportRound(
     privacy: privacyOf(run),
     seconds,
   };
+  return { report, scores: savedScores(evidence.population, scores, report) };
 }
 
 /** One seeded party is enough to make a whole run a simulation. */

@@ -52,12 +52,12 @@ export async function runRound(before: RunState, run: RunContext): Promise<Finis
     participations: [...before.participations, answers.participation],
     observations,
   };
-  const report = reportRound(after, signals, {
+  const { report, scores } = await reportRound(after, signals, {
     run,
     clipping: stepped.clipping,
     seconds: (run.now() - startedMs) / 1000,
   });
-  await run.store.finish({ report, optimizer: optimizerBytes(after.optimizer) });
+  await run.store.finish({ report, optimizer: optimizerBytes(after.optimizer), scores });
   run.desk.announce('report', report);
   run.observer.report(report);
   return { after, report };

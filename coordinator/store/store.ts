@@ -15,6 +15,8 @@ import { prepareDirectory, writeDurably } from './files.ts';
 export interface FinishedRound {
   readonly report: RoundReport;
   readonly optimizer: Uint8Array;
+  /** Attack scores as safetensors bytes: of every attack, kept of the newest round, and of the declared one. */
+  readonly scores: { readonly all: Uint8Array; readonly declared: Uint8Array };
 }
 
 /** The coordinator's memory: what it needs to go on after it was killed at any instruction. */
@@ -60,6 +62,7 @@ export async function openStore(directory: string): Promise<Store> {
     close: () => db.destroy(),
   };
   await writeLogs(directory, store);
+  await writeScores(directory, db);
   return store;
 }
 
@@ -87,8 +90,11 @@ function runTables(db: Kysely<Tables>, directory: string): RunTables {
       const row = await db.selectFrom('optimizer').select('bytes').executeTakeFirst();
       return row && new Uint8Array(row.bytes);
     },
-    finish: async ({ report, optimizer }) => {
-      await commitRound(db, report, optimizer);
+    finish: async (round) => {
+      const { report, scores } = round;
+      await commitRound(db, round);
+      writeDurably(scoresFile(directory, report.round), scores.declared);
+      writeDurably(scoresFile(directory, 'newest'), scores.all);
       appendFileSync(join(directory, 'rounds.jsonl'), logLine(report), { flush: true });
     },
   };
@@ -186,12 +192,15 @@ function bySite(rows: readonly { site: string; bytes: Uint8Array }[]): ReadonlyM
   return new Map(rows.map((row) => [SiteId.parse(row.site), new Uint8Array(row.bytes)]));
 }
 
-async function commitRound(db: Kysely<Tables>, report: RoundReport, optimizer: Uint8Array): Promise<void> {
+async function commitRound(db: Kysely<Tables>, { report, optimizer, scores }: FinishedRound): Promise<void> {
   await db.transaction().execute(async (transaction) => {
     await transaction
       .insertInto('finished_round')
       .values({ round: report.round, report: JSON.stringify(report), model_sha256: report.modelSha256 })
       .execute();
+    await transaction.insertInto('scores').values({ round: report.round, bytes: scores.declared }).execute();
+    await transaction.deleteFrom('newest_scores').execute();
+    await transaction.insertInto('newest_scores').values({ id: 0, bytes: scores.all }).execute();
     await transaction.deleteFrom('optimizer').execute();
     await transaction.insertInto('optimizer').values({ id: 0, bytes: optimizer }).execute();
   });
@@ -203,6 +212,26 @@ async function writeLogs(directory: string, store: Pick<Store, 'manifest' | 'rep
   if (!manifest) return;
   writeDurably(join(directory, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   writeDurably(join(directory, 'rounds.jsonl'), (await store.reports()).map(logLine).join(''));
+}
+
+/** Copies that a crash kept from being written; the newest one always, as it is overwritten every round. */
+async function writeScores(directory: string, db: Kysely<Tables>): Promise<void> {
+  const rounds = await db.selectFrom('scores').select('round').execute();
+  for (const { round } of rounds.filter((row) => !existsSync(scoresFile(directory, row.round)))) {
+    const row = await db
+      .selectFrom('scores')
+      .select('bytes')
+      .where('round', '=', round)
+      .executeTakeFirstOrThrow();
+    writeDurably(scoresFile(directory, round), new Uint8Array(row.bytes));
+  }
+  const newest = await db.selectFrom('newest_scores').select('bytes').executeTakeFirst();
+  if (newest) writeDurably(scoresFile(directory, 'newest'), new Uint8Array(newest.bytes));
+}
+
+function scoresFile(directory: string, round: number | 'newest'): string {
+  const name = round === 'newest' ? round : `round-${String(round).padStart(5, '0')}`;
+  return join(directory, 'scores', `${name}.safetensors`);
 }
 
 function logLine(report: RoundReport): string {

@@ -14,7 +14,7 @@ import { gridStep } from '../privacy/grid.ts';
 import { ClipNorm, Delta, NoiseMultiplier, RoundIndex, RunId, SamplingRate, Sha256 } from '../units.ts';
 
 /** Rises when a message changes meaning; a peer of another version is refused with PROTOCOL_MISMATCH. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** What a round promises its users. */
 export const Protection = z.discriminatedUnion('type', [
@@ -140,7 +140,13 @@ export const Plan = z.strictObject({
 });
 export type Plan = z.infer<typeof Plan>;
 
-/** A signed order to score the audit users under model `version` (0 is the initial model, r + 1 that of round r). */
+/** Versions from here on stand for public reference models, in the order of the configuration; no run has so many rounds. */
+export const firstReferenceVersion = 1_000_000_000;
+
+/**
+ * A signed order to score the audit users under model `version` (0 is the initial model, r + 1 that of round r, and from
+ * `firstReferenceVersion` on the reference models).
+ */
 export const ScoreTask = z.strictObject({
   run: RunId,
   version: RoundIndex,
