@@ -95,7 +95,7 @@ export function minimumDetectableAuc(numMembers: number, numHeldOut: number): nu
 const permutations = 200;
 const leastCovering = 165;
 /** Permutations between two pauses. */
-const stretch = 10;
+const stretch = 5;
 /** Of adding up 200 AUCs. */
 const rounding = 1e-12;
 

@@ -1,4 +1,5 @@
 import type { RoundReport } from '../../shared/protocol/report.ts';
+import { controlsPassed } from './run.ts';
 import {
   clipNormText,
   deltaText,
@@ -62,6 +63,6 @@ function exceptions({ sites, policy, audit }: RoundReport): string[] {
     const word = policy.action === 'warn' ? 'WARN' : 'STOP';
     parts.push([word, policy.reasons.map(plain).join('; ')].filter(Boolean).join(' '));
   }
-  if (!audit.negativeControl.passed) parts.push('CONTROL FAILED');
+  if (!controlsPassed(audit)) parts.push('CONTROL FAILED');
   return parts;
 }

@@ -12,7 +12,9 @@ export interface Combined {
 /** Members and held-out users that each half needs. */
 const minHalf = 20;
 const ridge = 10;
-const newtonSteps = 8;
+const newtonSteps = 25;
+/** Largest change of a coefficient in the last step. */
+const converged = 1e-6;
 /** Standardised scores beyond are cut: one user must not decide a coefficient. */
 const largestScore = 6;
 
@@ -36,8 +38,11 @@ export async function combined(
     };
   const train = Int32Array.from([...members.train, ...heldOut.train]);
   const columns = scores.map((column) => standardised(column, train));
+  await pause();
   const target = Float64Array.from(train, (user) => (isRole(population, user, 'member') ? 1 : 0));
-  const weights = await fittedLogistic(rowsOf(columns, train), target, pause);
+  const features = rowsOf(columns, train);
+  await pause();
+  const weights = await fittedLogistic(features, target, pause);
   const scoresOf = (users: Int32Array): Float64Array => times(rowsOf(columns, users), weights);
   return { evaluatedOn: { members: scoresOf(members.test), heldOut: scoresOf(heldOut.test) } };
 }
@@ -67,6 +72,7 @@ export async function fittedLogistic(
     const direction = solved(curvature, gradient);
     weights = descended(features, target, { weights, direction });
     await pause();
+    if (direction.every((change) => Math.abs(change) < converged)) break;
   }
   return weights;
 }

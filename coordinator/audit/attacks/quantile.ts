@@ -12,7 +12,9 @@ export interface GaussianHead {
 /** On standardised features: keeps few reference users, or features that say the same, from giving huge coefficients. */
 const ridge = 1;
 const minReferenceUsers = 20;
-const sweeps = 50;
+const sweeps = 100;
+/** Largest change of a log spread in the last sweep. */
+const converged = 1e-9;
 /** Bounds of the log standard deviation, in units of the reference users' own. */
 const largestLogSpread = 7;
 /** With more classes their shares are left out: there would be more coefficients than a fit can bear. */
@@ -47,6 +49,7 @@ export function fittedGaussian(features: Float64Array, scores: Float64Array): Ga
     // Far from the optimum one step could overshoot by orders of magnitude.
     const damping = Math.min(1, 1 / Math.max(largest, 1e-300));
     logSpread = logSpread.map((value, i) => value + damping * (step[i] ?? 0));
+    if (largest < converged) break;
   }
   return { mean, logSpread };
 }
