@@ -22,9 +22,15 @@ export const AuditUsers = z.strictObject({
       directions: z.number().int().nonnegative().max(100_000).default(0),
     })
     .prefault({}),
+  /**
+   * Share of each audit user's records, the last ones, that never trains: rounded down, and one record stays. Attacks on
+   * records that the model never saw are measured on them. Not to be changed during a run.
+   */
+  freshFraction: z.number().min(0).lt(1).default(0),
 });
 export type AuditUsers = z.infer<typeof AuditUsers>;
 
+/** Who is an audit user, and in which role. */
 type Shares = Pick<AuditUsers, 'fraction' | 'referenceFraction'>;
 
 /** Audit users of a run: index in the shard (ascending) and role: 0 member, 1 held-out, 2 reference. */
@@ -140,17 +146,59 @@ export function unpackRoles(packed: Int32Array): AuditRoles {
   };
 }
 
+/** How many of each audit user's last records never train, shape (audit.users.length,). */
+export function freshCounts(shard: Shard, { users }: AuditRoles, freshFraction: number): Int32Array {
+  return users.map((user) => {
+    const numRecords = (shard.userOffsets[user + 1] ?? 0) - (shard.userOffsets[user] ?? 0);
+    return Math.max(0, Math.min(Math.floor(freshFraction * numRecords), numRecords - 1));
+  });
+}
+
+/**
+ * The shard that a site may train on: all users in their places, audit users without their fresh records. The same object
+ * where no record is fresh.
+ */
+export function trainingShard(shard: Shard, audit: AuditRoles, freshFraction: number): Shard {
+  const fresh = freshCounts(shard, audit, freshFraction);
+  if (!fresh.some((count) => count > 0)) return shard;
+  const freshOf = new Map([...audit.users].map((user, index) => [user, fresh[index] ?? 0]));
+  const kept: number[] = [];
+  const userOffsets = new Int32Array(shard.userOffsets.length);
+  for (let user = 0; user < userOffsets.length - 1; user++) {
+    const end = (shard.userOffsets[user + 1] ?? 0) - (freshOf.get(user) ?? 0);
+    for (let record = shard.userOffsets[user] ?? 0; record < end; record++) kept.push(record);
+    userOffsets[user + 1] = kept.length;
+  }
+  const { numFeatures } = shard;
+  const features = new Float32Array(kept.length * numFeatures);
+  kept.forEach((record, row) => {
+    features.set(
+      shard.features.subarray(record * numFeatures, (record + 1) * numFeatures),
+      row * numFeatures,
+    );
+  });
+  return {
+    ...shard,
+    features,
+    labels: Int32Array.from(kept, (record) => shard.labels[record] ?? 0),
+    userOffsets,
+  };
+}
+
 /** What the coordinator learns of the audit users: roles, labels, groups, record counts. No identifiers. */
 export function rosterOf(
   shard: Shard,
   audit: AuditRoles,
-  site: Pick<Roster, 'declaredUsers' | 'privacy'>,
+  site: Pick<Roster, 'declaredUsers' | 'privacy'> & { readonly freshFraction?: number },
 ): Roster {
   const { labels, userOffsets, subpopulations } = selectUsers(shard, audit.users);
+  const { declaredUsers, privacy, freshFraction = 0 } = site;
   return {
-    ...site,
+    declaredUsers,
+    privacy,
     users: { roles: audit.roles },
     recordCounts: audit.users.map((_, index) => (userOffsets[index + 1] ?? 0) - (userOffsets[index] ?? 0)),
+    freshCounts: freshCounts(shard, audit, freshFraction),
     labels,
     subpopulations,
     canaries: audit.canaries ?? new Int32Array(0),

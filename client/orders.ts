@@ -3,7 +3,7 @@ import type { Identity, PublicKey } from '../shared/crypto/identity.ts';
 import { selectUsers } from '../shared/data/partition.ts';
 import type { Shard } from '../shared/data/shard.ts';
 import { type ErrorCode, ParleyError } from '../shared/errors.ts';
-import { recordSignals } from '../shared/model/evaluate.ts';
+import { auditSignals } from '../shared/model/evaluate.ts';
 import type { Decline, Reply, Stage } from '../shared/protocol/messages.ts';
 import { encodedSignals } from '../shared/protocol/payloads.ts';
 import type { EnrolTask, Plan, ScoreTask } from '../shared/protocol/plan.ts';
@@ -13,9 +13,11 @@ import { RoundIndex, type RunId, type SiteId } from '../shared/units.ts';
 import {
   type AuditRoles,
   type AuditUsers,
+  freshCounts,
   packRoles,
   rolesFor,
   rosterOf,
+  trainingShard,
   unpackRoles,
 } from './audit-roles.ts';
 import type { Models } from './models.ts';
@@ -47,7 +49,8 @@ export async function enrol(task: EnrolTask, desk: Desk): Promise<void> {
   const roles = await rolesOf(task.run, desk);
   const declaredUsers = desk.declaredUsers ?? trainableUsers(shard, roles).length;
   const privacy = desk.site.rng.kind === 'secure' ? 'private' : 'simulation: not private';
-  const roster = rosterOf(shard, roles, { declaredUsers, privacy });
+  const { freshFraction } = desk.audit;
+  const roster = rosterOf(shard, roles, { declaredUsers, privacy, freshFraction });
   await send(
     {
       run: task.run,
@@ -73,9 +76,10 @@ export async function takePart(plan: Plan, arrivedMs: number, desk: Desk): Promi
     const parameters = await desk.models.parameters(plan.model);
     const trainer = await desk.models.trainer(plan.model.spec);
     const roles = await rolesOf(plan.run, desk);
-    const trainable = trainableUsers(desk.site.shard, roles);
+    const trainable = trainableUsers(site.shard, roles);
+    const shard = trainingShard(site.shard, roles, desk.audit.freshFraction);
     const directions = { site: desk.name, coins: roles.canaries ?? new Int32Array(0) };
-    const release = await participate(plan, parameters, { ...desk.site, trainable, directions }, trainer);
+    const release = await participate(plan, parameters, { ...site, shard, trainable, directions }, trainer);
     await untilTick(plan, arrivedMs, desk);
     await send({ run: plan.run, round: plan.round, stage: 'update', bytes: release.bytes }, desk);
   } catch (error) {
@@ -103,8 +107,12 @@ function noteRefused(reply: Reply, { note }: Desk): void {
 /** Score the audit users under a model: signals of records whose users are outside the promise. */
 export async function score(task: ScoreTask, desk: Desk): Promise<void> {
   const parameters = await desk.models.parameters(task.model);
-  const { users } = await rolesOf(task.run, desk);
-  const signals = await recordSignals(task.model.spec, parameters, selectUsers(desk.site.shard, users));
+  const audit = await rolesOf(task.run, desk);
+  const signals = await auditSignals(task.model.spec, parameters, {
+    ...selectUsers(desk.site.shard, audit.users),
+    isReference: Array.from(audit.roles, (role) => role === 2),
+    freshCounts: freshCounts(desk.site.shard, audit, desk.audit.freshFraction),
+  });
   await send({ run: task.run, round: task.version, stage: 'signals', bytes: encodedSignals(signals) }, desk);
 }
 

@@ -1,13 +1,13 @@
 import { ParleyError } from '../shared/errors.ts';
 import { numParams } from '../shared/model/layout.ts';
-import type { RecordSignals } from '../shared/model/signals.ts';
-import { decodedSignals, signalsBytes, updateBytes } from '../shared/protocol/payloads.ts';
-import { type Plan, releaseShape, type ScoreTask } from '../shared/protocol/plan.ts';
+import type { Signals } from '../shared/model/signals.ts';
+import { decodedSignals, type SignalsShape, signalsBytes, updateBytes } from '../shared/protocol/payloads.ts';
+import { firstReferenceVersion, type Plan, releaseShape, type ScoreTask } from '../shared/protocol/plan.ts';
 import type { SiteId } from '../shared/units.ts';
 import { arrivedUpdate } from './arrival.ts';
-import { numRecords } from './audit/population.ts';
 import type { Collection } from './desk.ts';
 import type { Participation, RunContext } from './state.ts';
+import { signalsShape } from './stored-signals.ts';
 
 /** What a round's sites sent: noised updates in grid units by site, and who answered. */
 export interface Answers {
@@ -82,26 +82,26 @@ async function enoughAnswers(plan: Plan, collection: Collection<Int32Array>, run
 export async function collectSignals(
   task: ScoreTask,
   run: RunContext,
-): Promise<ReadonlyMap<SiteId, RecordSignals>> {
+): Promise<ReadonlyMap<SiteId, Signals>> {
   const sites = run.desk.connected().filter((site) => run.sites.has(site));
-  const records = (site: SiteId): number => {
-    const enrolled = run.sites.get(site);
-    return enrolled ? numRecords(enrolled.population) : 0;
-  };
+  const shape = (site: SiteId): SignalsShape => signalsShape(site, task.model.spec, run);
+  const size = (site: SiteId): number => signalsBytes(shape(site));
   const collection = run.desk.expect({
     stage: 'signals',
     round: task.version,
     sites,
     order: { purpose: 'score', value: task },
-    sizeBytes: (site) => ({ min: signalsBytes(records(site)), max: signalsBytes(records(site)) }),
+    sizeBytes: (site) => ({ min: size(site), max: size(site) }),
     accept: async (site, bytes) => {
-      const signals = decodedSignals(bytes, records(site));
+      const signals = decodedSignals(bytes, shape(site));
       await run.store.saveSignals(task.version, site, bytes);
       return signals;
     },
   });
   try {
-    const stage = { run, round: Math.max(0, task.version - 1), stage: 'sites scored' };
+    const isReference = task.version >= firstReferenceVersion;
+    const round = isReference ? 0 : Math.max(0, task.version - 1);
+    const stage = { run, round, stage: 'sites scored' };
     await settled(collection, run.config.deadlines.scoreMs, stage);
     if (collection.answers.size > 0) return sorted(collection.answers);
     throw new ParleyError(

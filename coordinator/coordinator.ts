@@ -10,6 +10,7 @@ import { createDesk, type Desk } from './desk.ts';
 import { enrolSites } from './enrol.ts';
 import { openLedgerHeads } from './ledger-heads.ts';
 import { assertSameRun, freshRunId, manifestOf } from './manifest.ts';
+import { referenceModels } from './reference-models.ts';
 import { type Outcome, runRounds } from './run.ts';
 import type { Observer } from './state.ts';
 import { openStore, type Store } from './store/store.ts';
@@ -18,6 +19,8 @@ import { openStore, type Store } from './store/store.ts';
 export interface CoordinatorOptions {
   readonly federation: FederationConfig;
   readonly identity: Identity;
+  /** Bytes of the model files that `audit.referenceModels` names, in that order; none when left out. */
+  readonly referenceModels?: readonly Uint8Array[];
   /** The sites that may take part, by their public keys. */
   readonly sites: ReadonlyMap<SiteId, PublicKey>;
   /** The run directory. */
@@ -100,8 +103,9 @@ async function enrolAndRun(options: Coordination & { run: RunId; desk: Desk }): 
   const { config, store, desk, rng } = options;
   desk.restoreRefused((await store.reports()).at(-1)?.refused ?? {});
   const sites = await enrolSites({ ...options, sites: [...options.sites.keys()] });
-  const context = { ...options, sites, now: () => performance.now() };
   const begun = await store.manifest();
+  const references = referenceModels(options.referenceModels ?? [], begun, options);
+  const context = { ...options, sites, referenceModels: references, now: () => performance.now() };
   const model = begun
     ? storedModel(store, begun.initialModelSha256, config.model)
     : initialModel(context, rng);

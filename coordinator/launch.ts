@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { loadConfig, loadText } from '../shared/config.ts';
+import { loadConfig, loadFile, loadText } from '../shared/config.ts';
 import { Identity } from '../shared/crypto/identity.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { secureRng, seededRng } from '../shared/random/rng.ts';
@@ -27,6 +27,7 @@ export function launchCoordinator(
   watch: { observer: Observer; signal: AbortSignal },
 ): Launched {
   const readText = (path: string): string => readFileSync(path, 'utf8');
+  const readBytes = (path: string): Uint8Array => new Uint8Array(readFileSync(path));
   const {
     federation,
     listen: address,
@@ -44,6 +45,7 @@ export function launchCoordinator(
   };
   const outcome = runCoordinator({
     federation,
+    referenceModels: federation.audit.referenceModels.map((path) => loadFile(at(path), readBytes)),
     identity: loadConfig(at(identity), Identity, readText),
     sites: keys,
     directory: at(directory),

@@ -28,6 +28,9 @@ export function manifestOf(run: Omit<RunContext, 'now'>, model: Model): Manifest
       ...roleCounts(population),
     })),
     initialModelSha256: model.sha256,
+    ...(run.referenceModels.length > 0 && {
+      referenceModelSha256s: run.referenceModels.map(({ sha256 }) => sha256),
+    }),
     published: config.published,
   });
 }

@@ -1,63 +1,96 @@
-import type { RecordSignals } from '../shared/model/signals.ts';
+import type { RecordSignals, Signals } from '../shared/model/signals.ts';
 import type { SiteId } from '../shared/units.ts';
 import { type Evidence, userMeans } from './audit/evidence.ts';
 import { type AuditPopulation, mergePopulations } from './audit/population.ts';
 import type { EnrolledSite, Observations } from './state.ts';
 
 /**
- * Add one round's signals to what the attacker has seen. A site that did not score this round keeps its last losses: its
- * users leave this round's audit, and come back with a flat step in their trajectory.
+ * Add one round's signals to what the attacker has seen: two means for each user, eight bytes a user and round. A site that
+ * did not score this round keeps its last means: its users leave this round's audit, and come back with a flat step in
+ * their trajectory.
  */
 export function observed(
   before: Observations,
   signals: ReadonlyMap<SiteId, RecordSignals>,
   sites: ReadonlyMap<SiteId, EnrolledSite>,
 ): Observations {
-  const lossHistory = new Map<SiteId, readonly Float32Array[]>();
-  for (const [site, { population }] of sites) {
-    const past = before.lossHistory.get(site) ?? [];
-    const initial = before.initial.get(site);
-    const current = signals.get(site) ?? (past.length === 0 ? initial : undefined);
-    const losses = current ? userMeans(population, current.loss) : past.at(-1);
-    if (losses) lossHistory.set(site, [...past, losses]);
-  }
-  return { initial: before.initial, lossHistory };
-}
-
-/** What the attack of a round works on: the audit users of the sites that scored both the initial and the new model. */
-export function evidenceOf(
-  observations: Observations,
-  signals: ReadonlyMap<SiteId, RecordSignals>,
-  sites: ReadonlyMap<SiteId, EnrolledSite>,
-): Evidence {
-  const parts: { name: string; population: AuditPopulation }[] = [];
-  const initial: RecordSignals[] = [];
-  const current: RecordSignals[] = [];
-  const histories: (readonly Float32Array[])[] = [];
-  for (const [site, { population }] of sites) {
-    const before = observations.initial.get(site);
-    const now = signals.get(site);
-    if (!before || !now) continue;
-    parts.push({ name: site, population });
-    initial.push(before);
-    current.push(now);
-    histories.push(observations.lossHistory.get(site) ?? []);
-  }
-  const rounds = histories[0]?.length ?? 0;
+  const longer = (
+    name: 'loss' | 'margin',
+    past: Observations['lossHistory'],
+  ): Observations['lossHistory'] => {
+    const histories = new Map<SiteId, readonly Float32Array[]>();
+    for (const [site, { population }] of sites) {
+      const earlier = past.get(site) ?? [];
+      const initial = before.initial.get(site);
+      const current = signals.get(site) ?? (earlier.length === 0 ? initial : undefined);
+      const means = current ? userMeans(population, current[name]) : earlier.at(-1);
+      if (means) histories.set(site, [...earlier, means]);
+    }
+    return histories;
+  };
   return {
-    population: mergePopulations(parts),
-    initial: joinSignals(initial),
-    current: joinSignals(current),
-    lossHistory: Array.from({ length: rounds }, (_, round) => join(histories.map((losses) => losses[round]))),
+    ...before,
+    lossHistory: longer('loss', before.lossHistory),
+    marginHistory: longer('margin', before.marginHistory),
   };
 }
 
-function joinSignals(parts: readonly RecordSignals[]): RecordSignals {
+interface SiteEvidence {
+  readonly name: SiteId;
+  readonly population: AuditPopulation;
+  readonly initial: RecordSignals;
+  readonly current: Signals;
+}
+
+/**
+ * What the attack of a round works on: the audit users of the sites that scored both the initial and the new model. A
+ * reference model that one of these sites did not score is left out.
+ */
+export function evidenceOf(
+  observations: Observations,
+  signals: ReadonlyMap<SiteId, Signals>,
+  sites: ReadonlyMap<SiteId, EnrolledSite>,
+): Evidence {
+  const parts: SiteEvidence[] = [];
+  for (const [name, { population }] of sites) {
+    const initial = observations.initial.get(name);
+    const current = signals.get(name);
+    if (initial && current) parts.push({ name, population, initial, current });
+  }
+  const histories = (of: Observations['lossHistory']): Float32Array[] => {
+    const own = parts.map(({ name }) => of.get(name) ?? []);
+    return Array.from({ length: own[0]?.length ?? 0 }, (_, round) => join(own.map((means) => means[round])));
+  };
+  return {
+    population: mergePopulations(parts),
+    initial: joinSignals(parts.map(({ initial }) => initial)),
+    current: joinSignals(parts.map(({ current }) => current)),
+    references: observations.references.flatMap((reference) => {
+      const own = parts.map(({ name }) => reference.get(name));
+      const present = own.filter((part) => part !== undefined);
+      return present.length === own.length ? [joinSignals(present)] : [];
+    }),
+    lossHistory: histories(observations.lossHistory),
+    marginHistory: histories(observations.marginHistory),
+  };
+}
+
+function joinSignals(parts: readonly Signals[]): Signals {
+  const embeddings = parts.map(({ embedding }) => embedding);
   return {
     loss: join(parts.map((part) => part.loss)),
     margin: join(parts.map((part) => part.margin)),
     hinge: join(parts.map((part) => part.hinge)),
+    entropy: join(parts.map((part) => part.entropy)),
     modifiedEntropy: join(parts.map((part) => part.modifiedEntropy)),
+    // One model: all sites have these columns or none has.
+    ...(embeddings[0] && {
+      embedding: {
+        compactness: join(embeddings.map((part) => part?.compactness)),
+        pair: join(embeddings.map((part) => part?.pair)),
+        separation: join(embeddings.map((part) => part?.separation)),
+      },
+    }),
   };
 }
 

@@ -1,4 +1,5 @@
-import type { RecordSignals } from '../shared/model/signals.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { Signals } from '../shared/model/signals.ts';
 import { type RoundReport, reportVersion } from '../shared/protocol/report.ts';
 import { RoundIndex, type SiteId } from '../shared/units.ts';
 import type { Clipping } from './aggregate/clip-norm.ts';
@@ -10,6 +11,7 @@ import { canaryEvidence } from './canaries.ts';
 import { mirroredEpsilon } from './mirror.ts';
 import { evidenceOf } from './observations.ts';
 import { withinRollBacks } from './roll-back.ts';
+import { type SavedScores, savedScores } from './scores.ts';
 import type { RunContext, RunState } from './state.ts';
 
 /** What a report says beside the attack. */
@@ -21,19 +23,26 @@ export interface RoundFacts {
   readonly seconds: number;
 }
 
+/** A round's report, and the attack scores that its audit rests on, as they are stored. */
+export interface Reported {
+  readonly report: RoundReport;
+  readonly scores: SavedScores;
+}
+
 /**
  * Attack the new model and say what it is worth and what it gives away: utility on held-out audit users, epsilon in both
  * views from the mirror of the sites' ledgers and as the canaries show it, the audit with its controls, and the verdict of the
  * leakage policy.
  */
-export function reportRound(
+export async function reportRound(
   after: RunState,
-  signals: ReadonlyMap<SiteId, RecordSignals>,
+  signals: ReadonlyMap<SiteId, Signals>,
   { run, clipping, noted, seconds }: RoundFacts,
-): RoundReport {
+): Promise<Reported> {
   const round = RoundIndex.parse(after.round - 1);
   const evidence = evidenceOf(after.observations, signals, run.sites);
-  const audit = auditRound(evidence, run.config.audit, run.rng.fork(`audit/${round}`));
+  const means = { rng: run.rng.fork(`audit/${round}`), pause: () => setImmediate() };
+  const { report: audit, scores } = await auditRound(evidence, run.config.audit, means);
   const epsilon = {
     ...mirroredEpsilon(after.participations, run.protection, run.config.colludingSites),
     delta: run.protection.delta,
@@ -44,7 +53,7 @@ export function reportRound(
   const { rollBacks } = after;
   const policy = withinRollBacks(judge(run.config.leakage, audit), rollBacks, run.config.maxRollBacks);
   const sites = after.participations.at(-1);
-  return {
+  const report: RoundReport = {
     reportVersion,
     run: run.run,
     round,
@@ -65,6 +74,7 @@ export function reportRound(
     privacy: privacyOf(run),
     seconds,
   };
+  return { report, scores: savedScores(evidence.population, scores, report) };
 }
 
 /** One seeded party is enough to make a whole run a simulation. */

@@ -46,7 +46,7 @@ export async function runRound(before: RunState, run: RunContext): Promise<Finis
   const version = RoundIndex.parse(before.round + 1);
   const signals = await collectSignals(scoreTaskOf(version, model, run), run);
   const observations = observed(before.observations, signals, run.sites);
-  const scores = canaryScores(before, answers.updates, run);
+  const canaries = canaryScores(before, answers.updates, run);
   const attacked: RunState = {
     round: version,
     model,
@@ -54,10 +54,10 @@ export async function runRound(before: RunState, run: RunContext): Promise<Finis
     protection: protectionAfter(before.protection, stepped.clipping),
     participations: [...before.participations, answers.participation],
     observations,
-    canaries: [...before.canaries, ...scores],
+    canaries: [...before.canaries, ...canaries],
     rollBacks: before.rollBacks,
   };
-  const report = reportRound(attacked, signals, {
+  const { report, scores } = await reportRound(attacked, signals, {
     run,
     clipping: stepped.clipping,
     noted: answers.noted,
@@ -65,7 +65,7 @@ export async function runRound(before: RunState, run: RunContext): Promise<Finis
   });
   const rollBacks = rollBacksAfter(before.rollBacks, report);
   const after = settled({ ...attacked, rollBacks }, report, run);
-  await run.store.finish({ report, optimizer: optimizerBytes(after.optimizer), canaries: scores });
+  await run.store.finish({ report, optimizer: optimizerBytes(after.optimizer), scores, canaries });
   run.desk.announce('report', report);
   run.observer.report(report);
   return { after, report };

@@ -1,19 +1,18 @@
 import { ParleyError } from '../shared/errors.ts';
 import { numParams } from '../shared/model/layout.ts';
-import type { RecordSignals } from '../shared/model/signals.ts';
-import { decodedSignals } from '../shared/protocol/payloads.ts';
 import type { Farewell } from '../shared/protocol/plan.ts';
 import type { RoundReport } from '../shared/protocol/report.ts';
-import { RoundIndex, type SiteId } from '../shared/units.ts';
+import { RoundIndex } from '../shared/units.ts';
 import { protectionAfter } from './aggregate/clip-norm.ts';
 import { initialOptimizerState } from './aggregate/server-step.ts';
-import { numRecords } from './audit/population.ts';
 import { optimizerFrom, storedModel } from './checkpoint.ts';
 import { collectSignals } from './collect.ts';
 import { observed } from './observations.ts';
+import { referenceSignals } from './reference-models.ts';
 import { noRollBacks, rollBacksAfter } from './roll-back.ts';
 import { runRound, scoreTaskOf } from './round.ts';
 import type { Model, RunContext, RunState } from './state.ts';
+import { signalsOf } from './stored-signals.ts';
 
 /** How a run ended, and under which code if it stopped itself. */
 export interface Outcome extends Pick<Farewell, 'outcome' | 'detail'> {
@@ -71,10 +70,15 @@ async function restored(initial: Model, run: RunContext): Promise<RunState> {
   const last = reports.at(-1);
   const optimizer = await run.store.optimizer();
   const params = numParams(run.config.model);
-  const initialSignals = await signalsOf(0, run);
-  let observations: RunState['observations'] = { initial: initialSignals, lossHistory: new Map() };
+  const spec = run.config.model;
+  let observations: RunState['observations'] = {
+    initial: await signalsOf(RoundIndex.parse(0), spec, run),
+    references: await referenceSignals(run),
+    lossHistory: new Map(),
+    marginHistory: new Map(),
+  };
   for (const { round } of reports)
-    observations = observed(observations, await signalsOf(round + 1, run), run.sites);
+    observations = observed(observations, await signalsOf(RoundIndex.parse(round + 1), spec, run), run.sites);
   return {
     round: RoundIndex.parse(reports.length),
     model: last ? storedModel(run.store, (last.rolledBackTo ?? last).modelSha256, run.config.model) : initial,
@@ -85,16 +89,6 @@ async function restored(initial: Model, run: RunContext): Promise<RunState> {
     canaries: await run.store.canaries(),
     rollBacks: reports.reduce(rollBacksAfter, noRollBacks(initial.sha256)),
   };
-}
-
-async function signalsOf(version: number, run: RunContext): Promise<ReadonlyMap<SiteId, RecordSignals>> {
-  const stored = await run.store.signals(RoundIndex.parse(version));
-  const signals = new Map<SiteId, RecordSignals>();
-  for (const [site, bytes] of stored) {
-    const enrolled = run.sites.get(site);
-    if (enrolled) signals.set(site, decodedSignals(bytes, numRecords(enrolled.population)));
-  }
-  return signals;
 }
 
 /** Asked again until a round is finished, since an interruption may have left some sites out; stored signals stay. */

@@ -1,5 +1,6 @@
 import type { Identity } from '../shared/crypto/identity.ts';
 import type { RecordSignals } from '../shared/model/signals.ts';
+import type { ModelSpec } from '../shared/model/spec.ts';
 import type { Protection } from '../shared/protocol/plan.ts';
 import type { RoundReport } from '../shared/protocol/report.ts';
 import type { Rng } from '../shared/random/rng.ts';
@@ -15,6 +16,13 @@ import type { Store } from './store/store.ts';
 /** A model of the run: its parameters, shape (numParams,), and the file that holds them. */
 export interface Model {
   readonly parameters: Float32Array;
+  readonly sha256: Sha256;
+  readonly sizeBytes: number;
+}
+
+/** A public model that calibrates attacks; its architecture may be another one than the run's. */
+export interface ReferenceModel {
+  readonly spec: ModelSpec;
   readonly sha256: Sha256;
   readonly sizeBytes: number;
 }
@@ -38,10 +46,13 @@ export interface RunState {
   readonly rollBacks: RollBacks;
 }
 
-/** Signals by site: under the initial model, and each user's mean loss after every finished round. */
+/** Signals by site: under the initial and the reference models, and each user's means after every finished round. */
 export interface Observations {
   readonly initial: ReadonlyMap<SiteId, RecordSignals>;
+  /** One map for each reference model, in the order of the configuration. */
+  readonly references: readonly ReadonlyMap<SiteId, RecordSignals>[];
   readonly lossHistory: ReadonlyMap<SiteId, readonly Float32Array[]>;
+  readonly marginHistory: ReadonlyMap<SiteId, readonly Float32Array[]>;
 }
 
 /** A site that has enrolled: the public constant that it declared, and its audit users. */
@@ -63,6 +74,8 @@ export interface Observer {
 /** All that stays the same during a run. */
 export interface RunContext {
   readonly run: RunId;
+  /** Public models that the audit users are scored under once. */
+  readonly referenceModels: readonly ReferenceModel[];
   readonly config: FederationConfig;
   readonly protection: Protection;
   readonly identity: Identity;

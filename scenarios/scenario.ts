@@ -62,8 +62,15 @@ export const Scenario = z.strictObject({
 });
 export type Scenario = z.infer<typeof Scenario>;
 
-/** A scenario with its schema path made absolute. Throws FILE_NOT_FOUND, CONFIG_INVALID. */
+/** A scenario with the paths of schema and reference models made absolute. Throws FILE_NOT_FOUND, CONFIG_INVALID. */
 export function loadScenario(file: string): Scenario {
   const scenario = loadConfig(file, Scenario, (path) => readFileSync(path, 'utf8'));
-  return { ...scenario, data: { ...scenario.data, schema: resolve(dirname(file), scenario.data.schema) } };
+  const at = (path: string): string => resolve(dirname(file), path);
+  const { data, federation } = scenario;
+  const audit = { ...federation.audit, referenceModels: federation.audit.referenceModels.map(at) };
+  return {
+    ...scenario,
+    federation: { ...federation, audit },
+    data: { ...data, schema: at(data.schema) },
+  };
 }

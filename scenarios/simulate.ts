@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { launchClient } from '../client/index.ts';
 import {
@@ -8,6 +8,7 @@ import {
   prepareDirectory,
   runCoordinator,
 } from '../coordinator/index.ts';
+import { loadFile } from '../shared/config.ts';
 import { identityFrom } from '../shared/crypto/identity.ts';
 import { inProcessConnect } from '../shared/protocol/in-process.ts';
 import type { CoordinatorPort } from '../shared/protocol/transport.ts';
@@ -62,6 +63,7 @@ export async function simulate(simulation: Simulation): Promise<Outcome> {
   try {
     return await runCoordinator({
       federation: { ...scenario.federation, arrivalChecks, seed },
+      referenceModels: scenario.federation.audit.referenceModels.map((path) => loadFile(path, readBytes)),
       identity,
       sites: new Map(sites.map((site) => [site.id, site.identity.publicKey])),
       directory,
@@ -76,6 +78,10 @@ export async function simulate(simulation: Simulation): Promise<Outcome> {
     clients.ended.abort();
     await clients.settled();
   }
+}
+
+function readBytes(path: string): Uint8Array {
+  return new Uint8Array(readFileSync(path));
 }
 
 interface Clients {

@@ -16,8 +16,13 @@ export type ReadText = (file: string) => string;
 
 /** Read a text file that a configuration names, such as a certificate. Throws FILE_NOT_FOUND. */
 export function loadText(file: string, readText: ReadText): string {
+  return loadFile(file, readText);
+}
+
+/** Read any file that a configuration names, such as a model. Throws FILE_NOT_FOUND. */
+export function loadFile<T>(file: string, read: (file: string) => T): T {
   try {
-    return readText(file);
+    return read(file);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ParleyError('FILE_NOT_FOUND', `${file} cannot be read (${reason}): check the path`, { cause });

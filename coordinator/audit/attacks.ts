@@ -1,75 +1,77 @@
-import { classCalibration } from './class-calibration.ts';
-import { type Evidence, meanByUser } from './evidence.ts';
+import { type Attack, isMeasured, type Scores } from './attack.ts';
+import { bySize } from './attacks/by-size.ts';
+import { compactness, pair, separation } from './attacks/embedding.ts';
+import { freshLogRatio, logRatio } from './attacks/log-ratio.ts';
+import { quantile } from './attacks/quantile.ts';
+import { byClass, byClassWherePossible, meanOf } from './attacks/record-scores.ts';
+import { rmia } from './attacks/rmia.ts';
+import { average, lastMinusFirst, slope, steepestStep } from './attacks/trajectory.ts';
+import type { Evidence } from './evidence.ts';
 
-/**
- * An attack: one score per user, shape (numUsers,), larger = more likely member. It is a pure function of the evidence and
- * never looks at who is a member or held out; those roles evaluate it afterwards. Reference users, who never train, may
- * calibrate it.
- */
-export type Attack = (evidence: Evidence) => Float64Array;
+/** The attacks by name; docs/auditing.md has their formulas. To add one, enter it here and there. */
+export const attacks = {
+  'mean-log-ratio': logRatio('mean', 'initial'),
+  'max-log-ratio': logRatio('max', 'initial'),
+  'trimmed-log-ratio': logRatio('trimmed', 'initial'),
+  'mean-log-ratio-by-size': bySize(logRatio('mean', 'initial')),
+  'max-log-ratio-by-size': bySize(logRatio('max', 'initial')),
+  'trimmed-log-ratio-by-size': bySize(logRatio('trimmed', 'initial')),
+  'fresh-mean-log-ratio': freshLogRatio,
+  'mean-reference-ratio': logRatio('mean', 'references'),
+  'max-reference-ratio': logRatio('max', 'references'),
+  'trimmed-reference-ratio': logRatio('trimmed', 'references'),
+  'mean-reference-ratio-by-size': bySize(logRatio('mean', 'references')),
+  'max-reference-ratio-by-size': bySize(logRatio('max', 'references')),
+  'trimmed-reference-ratio-by-size': bySize(logRatio('trimmed', 'references')),
+  rmia,
+  quantile,
+  'trajectory-slope': slope('loss'),
+  'trajectory-mean': average('loss'),
+  'trajectory-difference': lastMinusFirst('loss'),
+  'trajectory-step': steepestStep('loss'),
+  'margin-slope': slope('margin'),
+  'margin-mean': average('margin'),
+  'margin-difference': lastMinusFirst('margin'),
+  'margin-step': steepestStep('margin'),
+  'embedding-compactness': compactness,
+  'embedding-pair': pair,
+  'embedding-separation': separation,
+  'embedding-compactness-by-size': bySize(compactness),
+  'embedding-pair-by-size': bySize(pair),
+  loss: meanOf('loss'),
+  confidence: meanOf('confidence'),
+  entropy: meanOf('entropy'),
+  'modified-entropy': byClassWherePossible('modifiedEntropy'),
+  margin: meanOf('margin'),
+  hinge: meanOf('hinge'),
+  'loss-by-class': byClass('loss'),
+  'confidence-by-class': byClass('confidence'),
+  'entropy-by-class': byClass('entropy'),
+  'margin-by-class': byClass('margin'),
+  'hinge-by-class': byClass('hinge'),
+} satisfies Readonly<Record<string, Attack>>;
 
+export type AttackName = keyof typeof attacks;
+
+// The cast says what Object.keys does not: the keys of this constant table are its type's keys.
 /** Every attack that runs after a round; one of them is declared before the run and the others stand beside it. */
-export const attackNames = [
-  'mean-log-ratio',
-  'trajectory-slope',
-  'loss',
-  'modified-entropy',
-  'margin',
-] as const;
-export type AttackName = (typeof attackNames)[number];
+export const attackNames = Object.keys(attacks) as [AttackName, ...AttackName[]];
 
-/** The attacks by name; docs/auditing.md has their formulas. */
-export const attacks: Readonly<Record<AttackName, Attack>> = {
-  'mean-log-ratio': meanLogRatio,
-  'trajectory-slope': trajectorySlope,
-  loss: lowLoss,
-  'modified-entropy': lowModifiedEntropy,
-  margin: largeMargin,
-};
-
-/**
- * Mean over a user's records of log(p_current / p_initial) of the true class, in nats: how much better the model knows the
- * user's records than the initial model did (user inference of Kandpal et al. 2024, with the initial model as reference).
- */
-function meanLogRatio({ population, initial, current }: Evidence): Float64Array {
-  return meanByUser(population, (record) => (initial.loss[record] ?? 0) - (current.loss[record] ?? 0));
+/** What every attack gave: scores of shape (numUsers,), 8 bytes for each user and attack, and why others have none. */
+export interface AttackScores {
+  readonly measured: ReadonlyMap<AttackName, Float64Array>;
+  readonly notMeasured: readonly { readonly attack: string; readonly reason: string }[];
 }
 
-/**
- * Minus the least-squares slope of a user's mean loss over model versions 0, 1, 2, ..., in nats a round (Chang et al.,
- * USENIX Security 2024). After one round it is the mean log-ratio; before the first it is 0 for everybody.
- */
-function trajectorySlope({ population, initial, lossHistory }: Evidence): Float64Array {
-  const trajectory = [meanByUser(population, (record) => initial.loss[record] ?? 0), ...lossHistory];
-  const middle = (trajectory.length - 1) / 2;
-  const spread = trajectory.reduce((sum, _, version) => sum + (version - middle) ** 2, 0);
-  const score = new Float64Array(population.roles.length);
-  if (spread === 0) return score;
-  for (const [version, losses] of trajectory.entries()) {
-    const weight = (middle - version) / spread;
-    losses.forEach((loss, user) => {
-      score[user] = (score[user] ?? 0) + weight * loss;
-    });
+/** Run every attack; `pause` is awaited after each, so that other work can pass in between. */
+export async function scoresOf(evidence: Evidence, pause: () => Promise<void>): Promise<AttackScores> {
+  const measured = new Map<AttackName, Float64Array>();
+  const notMeasured: { attack: string; reason: string }[] = [];
+  for (const attack of attackNames) {
+    const scores: Scores = attacks[attack](evidence);
+    if (isMeasured(scores)) measured.set(attack, scores);
+    else notMeasured.push({ attack, reason: scores.notMeasured });
+    await pause();
   }
-  return score;
-}
-
-/** Minus the mean loss of a user's records, in nats (Yeom et al. 2018, for users). */
-function lowLoss({ population, current }: Evidence): Float64Array {
-  return meanByUser(population, (record) => -(current.loss[record] ?? 0));
-}
-
-/** Minus the mean modified entropy of a user's records, calibrated within each class where reference users allow it. */
-function lowModifiedEntropy({ population, current }: Evidence): Float64Array {
-  const { modifiedEntropy } = current;
-  const calibrated = classCalibration(population, modifiedEntropy);
-  return meanByUser(
-    population,
-    (record) => -calibrated(modifiedEntropy[record] ?? 0, population.labels[record] ?? 0),
-  );
-}
-
-/** Mean margin of a user's records, log(p_y / (1 - p_y)) from logits (the statistic of LiRA, without shadow models). */
-function largeMargin({ population, current }: Evidence): Float64Array {
-  return meanByUser(population, (record) => current.margin[record] ?? 0);
+  return { measured, notMeasured };
 }

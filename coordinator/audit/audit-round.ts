@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { ParleyError } from '../../shared/errors.ts';
 import type { AttackResult, AuditReport } from '../../shared/protocol/audit-report.ts';
 import type { Rng } from '../../shared/random/rng.ts';
-import { aucInterval, tprAtFpr } from '../../shared/stats/interval.ts';
-import { rocCurve, thinned } from '../../shared/stats/roc.ts';
-import { type AttackName, attackNames, attacks } from './attacks.ts';
+import { aucIntervalOfTieGroups, tprOfRoc } from '../../shared/stats/interval.ts';
+import { rocCurve, rocOfTieGroups, thinned } from '../../shared/stats/roc.ts';
+import { tieGroups } from '../../shared/stats/tie-groups.ts';
+import { combined } from './attacks/combiner.ts';
+import { type AttackScores, attackNames, scoresOf } from './attacks.ts';
 import { OneRunOptions } from './canaries/canary-audit.ts';
-import { minimumDetectableAuc, negativeControl } from './controls.ts';
+import { minimumDetectableAuc, negativeControl, positiveControl } from './controls.ts';
 import type { Evidence } from './evidence.ts';
 import { type AuditPopulation, roleCounts, type ScoresByRole, scoresByRole } from './population.ts';
 import { subpopulationAttack, worstGroup } from './subpopulation-attack.ts';
@@ -20,6 +22,8 @@ export const AuditOptions = z.strictObject({
   multipleTesting: z.enum(['holm', 'benjamini-hochberg']).default('holm'),
   /** False positive rates at which the true positive rate is reported. */
   fprs: z.array(z.number().gt(0).lte(1)).default([0.01, 0.001]),
+  /** Model files (safetensors, as a run directory holds them) of public models that saw none of the audit users. */
+  referenceModels: z.array(z.string()).default([]),
   /** Confidence level of every interval; fixed, as the negative control is built for it. */
   level: z.literal(0.95).default(0.95),
   /** The canaries' lower bound on epsilon. */
@@ -27,42 +31,104 @@ export const AuditOptions = z.strictObject({
 });
 export type AuditOptions = z.infer<typeof AuditOptions>;
 
+/** What one audit found, and the scores that it rests on. */
+export interface Audit {
+  readonly report: AuditReport;
+  readonly scores: AttackScores;
+}
+
+/** Randomness of an audit, and how it lets other work pass: `pause` is awaited at least every 50 ms for 10,000 users. */
+export interface AuditMeans {
+  readonly rng: Rng;
+  readonly pause: () => Promise<void>;
+}
+
 /**
- * One audit: attack the current model with every attack, test the subpopulations under the declared one, and check by the
- * negative control that the figures mean something. Pure but for the permutations drawn from `rng`; no figure is rounded.
- * Throws CONFIG_INVALID without members or without held-out users, and NON_FINITE when a score is not a number.
+ * One audit: attack the current model with every attack, test the subpopulations under the declared one, and check by both
+ * controls that the figures mean something. Pure but for what is drawn from `rng`; no figure is rounded. Takes eight bytes
+ * for each user and attack, and a few times the evidence's own size meanwhile.
+ *
+ * @throws CONFIG_INVALID without members or without held-out users, or when the declared attack cannot be measured; NON_FINITE
+ * when a score is not a number.
  */
-export function auditRound(evidence: Evidence, options: AuditOptions, rng: Rng): AuditReport {
+export async function auditRound(
+  evidence: Evidence,
+  options: AuditOptions,
+  { rng, pause }: AuditMeans,
+): Promise<Audit> {
   const { population } = evidence;
   assertAuditable(population);
-  const scores = attacks[options.attack](evidence);
-  const { members, heldOut } = scoresByRole(population, scores);
-  const resultOf = (name: AttackName): AttackResult =>
-    evaluated(name, scoresByRole(population, attacks[name](evidence)), options);
-  const groups = subpopulationAttack(population, scores, options);
-  return {
+  const scores = await scoresOf(evidence, pause);
+  const declared = declaredScores(scores, options);
+  const { members, heldOut } = scoresByRole(population, declared);
+  const results: AttackResult[] = [];
+  for (const [name, own] of scores.measured) {
+    results.push(evaluated(name, scoresByRole(population, own), options));
+    await pause();
+  }
+  const [user, others] = apart(results, options.attack);
+  const groups = subpopulationAttack(population, declared, options);
+  await pause();
+  const combination = await combined(population, [...scores.measured.values()], {
+    rng: rng.fork('combined'),
+    pause,
+  });
+  const report = {
     ...roleCounts(population),
-    user: resultOf(options.attack),
-    attacks: attackNames.filter((name) => name !== options.attack).map(resultOf),
+    user,
+    attacks: others,
+    ...('notMeasured' in combination
+      ? { notMeasured: [...scores.notMeasured, { attack: 'combined', reason: combination.notMeasured }] }
+      : {
+          notMeasured: [...scores.notMeasured],
+          combined: combinedResult(combination.evaluatedOn, options),
+        }),
     worstGroup: worstGroup(groups),
     groups,
     multipleTesting: options.multipleTesting,
-    negativeControl: negativeControl(members, heldOut, rng.fork('negative control')),
+    negativeControl: await negativeControl(members, heldOut, { rng: rng.fork('negative control'), pause }),
+    ...positiveControl(members, heldOut),
     minimumDetectableAuc: minimumDetectableAuc(members.length, heldOut.length),
     roc: thinned(rocCurve(members, heldOut), drawnPoints),
   };
+  return { report, scores };
 }
 
 const drawnPoints = 100;
 
 /** Roles enter here, after the attack has scored every user. */
-function evaluated(attack: AttackName, scores: ScoresByRole, { fprs, level }: AuditOptions): AttackResult {
-  const { members, heldOut } = scores;
+function evaluated(attack: string, scores: ScoresByRole, { fprs, level }: AuditOptions): AttackResult {
+  // Sorted once: with every attack, sorting is most of what an audit costs.
+  const groups = tieGroups(scores.members, scores.heldOut);
+  const roc = rocOfTieGroups(groups);
   return {
     attack,
-    ...aucInterval(members, heldOut, level),
-    tprAtFpr: fprs.map((fpr) => tprAtFpr(members, heldOut, fpr, level)),
+    ...aucIntervalOfTieGroups(groups, level),
+    tprAtFpr: fprs.map((fpr) => tprOfRoc(roc, fpr, level)),
   };
+}
+
+/** Its figures are of half of the users, so it says of which; they are never mixed with those of all. */
+function combinedResult(evaluatedOn: ScoresByRole, options: AuditOptions): AuditReport['combined'] {
+  const { members, heldOut } = evaluatedOn;
+  const result = evaluated('combined', evaluatedOn, options);
+  return { ...result, evaluatedOn: { members: members.length, heldOut: heldOut.length } };
+}
+
+function declaredScores({ measured, notMeasured }: AttackScores, { attack }: AuditOptions): Float64Array {
+  const scores = measured.get(attack);
+  if (scores) return scores;
+  const reason = notMeasured.find((other) => other.attack === attack)?.reason ?? 'it was not run';
+  throw new ParleyError(
+    'CONFIG_INVALID',
+    `the declared attack ${attack} cannot be measured: ${reason}. Declare another one as audit.attack`,
+  );
+}
+
+function apart(results: readonly AttackResult[], declared: string): [AttackResult, AttackResult[]] {
+  const user = results.find(({ attack }) => attack === declared);
+  if (user === undefined) throw new TypeError(`the declared attack ${declared} has no result`);
+  return [user, results.filter((result) => result !== user)];
 }
 
 function assertAuditable(population: AuditPopulation): void {

@@ -9,17 +9,20 @@ const minReferenceRecords = 30;
 /**
  * Standardises a signal within each class by the mean and spread over the reference users' records, shape (numRecords,):
  * one threshold on the result is one threshold for each class (Song and Mittal 2021, arXiv:2003.10595, section 4). When
- * any class that occurs has fewer than 30 such records, or no spread, every class is left as it is: calibrating some of
- * them would make classes less comparable, not more.
+ * any class that occurs has fewer than 30 such records, or no spread, there is no calibration: calibrating some of them
+ * would make classes less comparable, not more.
  */
-export function classCalibration(population: AuditPopulation, perRecord: Float32Array): ClassCalibration {
+export function classCalibration(
+  population: AuditPopulation,
+  perRecord: Float32Array,
+): ClassCalibration | undefined {
   const reference = referenceValues(population, perRecord);
   const occurring = new Set(population.labels);
   const moments = reference.map(momentsOf);
   const usable = moments.every(
     ({ count, spread }, label) => !occurring.has(label) || (count >= minReferenceRecords && spread > 0),
   );
-  if (!usable) return (value) => value;
+  if (!usable) return undefined;
   return (value, label) => {
     const { mean, spread } = moments[label] ?? { mean: 0, spread: 1 };
     return (value - mean) / spread;

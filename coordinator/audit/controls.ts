@@ -1,8 +1,8 @@
 import type { AuditReport } from '../../shared/protocol/audit-report.ts';
 import type { Rng } from '../../shared/random/rng.ts';
-import { aucIntervalOfTieGroups } from '../../shared/stats/interval.ts';
+import { aucInterval, aucIntervalOfTieGroups } from '../../shared/stats/interval.ts';
 import { normalQuantile } from '../../shared/stats/special.ts';
-import { nullAucVariance } from '../../shared/stats/tests.ts';
+import { mannWhitneyPValue, nullAucVariance } from '../../shared/stats/tests.ts';
 import { type TieGroups, tieGroups } from '../../shared/stats/tie-groups.ts';
 
 /**
@@ -12,13 +12,13 @@ import { type TieGroups, tieGroups } from '../../shared/stats/tie-groups.ts';
  * 0.5 (its variance under permutation is known exactly). One permutation alone would fail in 5 % of all sound audits.
  *
  * False alarm below 1e-3 (about 1e-5): 7e-6 from the mean, and P[Bin(200, c) < 165] for intervals of coverage c, which is
- * 2e-7 at c = 0.93 and 5e-5 at 0.91, less than the smallest samples show. Throws DATA_EMPTY and NON_FINITE as rocCurve does.
+ * 2e-7 at c = 0.93 and 5e-5 at 0.91, less than the smallest samples show. `pause` is awaited every few of them. Throws DATA_EMPTY and NON_FINITE as rocCurve does.
  */
-export function negativeControl(
+export async function negativeControl(
   members: Float64Array,
   heldOut: Float64Array,
-  rng: Rng,
-): AuditReport['negativeControl'] {
+  { rng, pause }: { rng: Rng; pause: () => Promise<void> },
+): Promise<AuditReport['negativeControl']> {
   const groups = tieGroups(members, heldOut);
   let covering = 0;
   const mean = { auc: 0, low: 0, high: 0 };
@@ -28,11 +28,59 @@ export function negativeControl(
     mean.auc += auc / permutations;
     mean.low += low / permutations;
     mean.high += high / permutations;
+    if (permutation % stretch === stretch - 1) await pause();
   }
   const tolerance = 4.5 * Math.sqrt(nullAucVariance(groups) / permutations) + rounding;
   const coversChance = mean.low <= 0.5 && mean.high >= 0.5;
   const unbiased = Math.abs(mean.auc - 0.5) <= tolerance;
   return { ...mean, passed: coversChance && unbiased && covering >= leastCovering };
+}
+
+/**
+ * Positive control: a leak that was put there must be found. The roles are dealt out evenly along the sorted scores, so that
+ * nothing of the run's own leakage is left, and then every second member (every one, with fewer than 30 users on a side) gets a
+ * score above all others: an AUC of 0.75 (or 1) by construction. It passes when the interval lies above 0.5 and covers that
+ * AUC, and the one-sided Mann-Whitney p-value is at most 0.05. Nothing is random, so a sound audit never fails it.
+ *
+ * Nothing comes back with fewer than 6 users on a side, who cannot show any leak. Throws NON_FINITE as rocCurve does.
+ */
+export function positiveControl(
+  members: Float64Array,
+  heldOut: Float64Array,
+): Pick<AuditReport, 'positiveControl'> {
+  const fewest = Math.min(members.length, heldOut.length);
+  if (fewest < fewestToShow) return {};
+  const planted = plantedLeak(members, heldOut, fewest < fewestForHalf ? 1 : 2);
+  const { auc, low, high } = aucInterval(planted.members, planted.heldOut, 0.95);
+  const pValue = mannWhitneyPValue(planted.members, planted.heldOut);
+  const { plantedAuc } = planted;
+  const passed = low > 0.5 && low <= plantedAuc && plantedAuc <= high && pValue <= 0.05;
+  return { positiveControl: { plantedAuc, auc, low, high, pValue, passed } };
+}
+
+const fewestToShow = 6;
+const fewestForHalf = 30;
+
+interface PlantedLeak {
+  readonly members: Float64Array;
+  readonly heldOut: Float64Array;
+  /** Of the leak alone: those who have it win, the others win half of their pairs. */
+  readonly plantedAuc: number;
+}
+
+/** Every `step`-th of the evenly dealt members gets a score above all others. */
+function plantedLeak(members: Float64Array, heldOut: Float64Array, step: 1 | 2): PlantedLeak {
+  const pooled = Float64Array.from([...members, ...heldOut]).sort();
+  const total = pooled.length;
+  const isMember = (rank: number): boolean =>
+    Math.floor(((rank + 1) * members.length) / total) > Math.floor((rank * members.length) / total);
+  const dealt = pooled.filter((_, rank) => isMember(rank));
+  const leaking = Math.ceil(dealt.length / step);
+  return {
+    members: dealt.map((score, index) => (index % step === 0 ? Infinity : score)),
+    heldOut: pooled.filter((_, rank) => !isMember(rank)),
+    plantedAuc: (leaking + (dealt.length - leaking) / 2) / dealt.length,
+  };
 }
 
 /**
@@ -46,6 +94,8 @@ export function minimumDetectableAuc(numMembers: number, numHeldOut: number): nu
 
 const permutations = 200;
 const leastCovering = 165;
+/** Permutations between two pauses. */
+const stretch = 5;
 /** Of adding up 200 AUCs. */
 const rounding = 1e-12;
 

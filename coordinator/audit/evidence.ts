@@ -1,5 +1,5 @@
 import { ParleyError } from '../../shared/errors.ts';
-import type { RecordSignals } from '../../shared/model/signals.ts';
+import type { RecordSignals, Signals } from '../../shared/model/signals.ts';
 import type { AuditPopulation } from './population.ts';
 
 /** All that an attack may look at after a round: the audit users' signals under the global models, never an update. */
@@ -9,9 +9,13 @@ export interface Evidence {
   /** Signals under the initial model, version 0. */
   readonly initial: RecordSignals;
   /** Signals under the model that is attacked. */
-  readonly current: RecordSignals;
+  readonly current: Signals;
+  /** Signals under public reference models, which saw none of these users; empty when the run has none. */
+  readonly references: readonly RecordSignals[];
   /** Each user's mean loss in nats after every finished round, this one included; each shape (numUsers,). */
   readonly lossHistory: readonly Float32Array[];
+  /** The same of the mean margin. */
+  readonly marginHistory: readonly Float32Array[];
 }
 
 /** Mean of a signal over each user's records, shape (numUsers,), from values of shape (numRecords,). Throws DATA_EMPTY. */
@@ -28,13 +32,34 @@ export function meanByUser(population: AuditPopulation, valueOf: (record: number
   return Float64Array.from(roles, (_, user) => {
     const start = recordOffsets[user] ?? 0;
     const end = recordOffsets[user + 1] ?? start;
-    if (end <= start)
-      throw new ParleyError(
-        'DATA_EMPTY',
-        `audit user ${user} has no records: every audit user needs at least one`,
-      );
+    if (end <= start) throw withoutRecords(user);
     let sum = 0;
     for (let record = start; record < end; record++) sum += valueOf(record);
     return sum / (end - start);
   });
+}
+
+/**
+ * The same with another summary than the mean: `summarise` gets the values of a user's records in float64, never none.
+ * Throws DATA_EMPTY as {@link meanByUser}.
+ */
+export function summaryByUser(
+  population: AuditPopulation,
+  valueOf: (record: number) => number,
+  summarise: (values: Float64Array) => number,
+): Float64Array {
+  const { roles, recordOffsets } = population;
+  return Float64Array.from(roles, (_, user) => {
+    const start = recordOffsets[user] ?? 0;
+    const end = recordOffsets[user + 1] ?? start;
+    if (end <= start) throw withoutRecords(user);
+    return summarise(Float64Array.from({ length: end - start }, (__, index) => valueOf(start + index)));
+  });
+}
+
+function withoutRecords(user: number): ParleyError {
+  return new ParleyError(
+    'DATA_EMPTY',
+    `audit user ${user} has no records: every audit user needs at least one`,
+  );
 }

@@ -22,7 +22,7 @@ export type LeakagePolicy = z.infer<typeof LeakagePolicy>;
 
 /**
  * What the policy says after a round: the strictest action of the limits that were passed, with every reason. A limit on a
- * figure that could not be measured is named among the reasons. A failed negative control voids the verdict: the action is
+ * figure that could not be measured is named among the reasons. A failed control voids the verdict: the action is
  * `warn`, and no limit is judged on figures that cannot be trusted.
  */
 export function judge(policy: LeakagePolicy, report: AuditReport): RoundReport['policy'] {
@@ -31,6 +31,13 @@ export function judge(policy: LeakagePolicy, report: AuditReport): RoundReport['
       action: 'warn',
       reasons: [
         'the negative control failed: permuted labels do not look like chance, so the verdict of this audit is void',
+      ],
+    };
+  if (report.positiveControl?.passed === false)
+    return {
+      action: 'warn',
+      reasons: [
+        'the positive control failed: a leak that was put into the scores was not found, so the verdict of this audit is void',
       ],
     };
   const verdicts = policy.map((limit) => verdictOn(limit, boundOf(limit.figure, report)));

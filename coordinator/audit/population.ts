@@ -15,6 +15,8 @@ export interface AuditPopulation {
   readonly labels: Int32Array;
   /** 2 for a yes/no label. */
   readonly numClasses: number;
+  /** Shape (numUsers,), how many of each user's last records never train; none when left out. */
+  readonly freshCounts?: Int32Array;
   /** Attributes by which users are grouped, codes of shape (numUsers,). */
   readonly subpopulations: readonly SubpopulationColumn[];
 }
@@ -31,6 +33,7 @@ export function populationOf(roster: Roster, numClasses: number): AuditPopulatio
     roles: Array.from(roster.users.roles, roleOf),
     recordOffsets: offsetsOf(roster.recordCounts),
     labels: roster.labels,
+    freshCounts: roster.freshCounts,
     numClasses,
     subpopulations: roster.subpopulations,
   };
@@ -50,6 +53,7 @@ export function mergePopulations(parts: readonly PopulationPart[]): AuditPopulat
       Int32Array.from(populations.flatMap((population) => [...recordCounts(population)])),
     ),
     labels: Int32Array.from(populations.flatMap(({ labels }) => [...labels])),
+    freshCounts: Int32Array.from(populations.flatMap((population) => [...freshCountsOf(population)])),
     numClasses: agreedClasses(parts),
     subpopulations: [siteColumn(parts), ...columnNames(populations).map((name) => merged(name, populations))],
   };
@@ -96,6 +100,10 @@ export function scoresByRole(population: AuditPopulation, scores: Float64Array):
     members: scores.filter((_, user) => population.roles[user] === 'member'),
     heldOut: scores.filter((_, user) => population.roles[user] === 'held-out'),
   };
+}
+
+function freshCountsOf({ freshCounts, roles }: AuditPopulation): Int32Array {
+  return freshCounts ?? new Int32Array(roles.length);
 }
 
 const notRecorded = '(not recorded)';
@@ -151,7 +159,8 @@ function agreedClasses(parts: readonly PopulationPart[]): number {
   return numClasses;
 }
 
-function recordCounts({ recordOffsets }: AuditPopulation): Int32Array {
+/** Records of each user, shape (numUsers,). */
+export function recordCounts({ recordOffsets }: AuditPopulation): Int32Array {
   return recordOffsets.subarray(1).map((end, user) => end - (recordOffsets[user] ?? 0));
 }
 

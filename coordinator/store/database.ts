@@ -14,6 +14,10 @@ export interface Tables {
   canaries: { round: number; lines: string };
   /** Signals of one model version from one site, as they were uploaded. */
   signals: { version: number; site: string; bytes: Uint8Array };
+  /** Attack scores under the declared attack, round by round. */
+  scores: { round: number; bytes: Uint8Array };
+  /** Scores of every attack after the newest finished round: one row, id 0. */
+  newest_scores: { id: number; bytes: Uint8Array };
   /** The newest position of each site's ledger that was seen. */
   ledger_position: { site: string; length: number; head: string };
   /** The server optimizer's state after the newest finished round: one row, id 0. */
@@ -27,6 +31,8 @@ const tables = [
   'finished_round (round integer primary key, report text not null, model_sha256 text not null)',
   'canaries (round integer primary key, lines text not null)',
   'signals (version integer not null, site text not null, bytes blob not null, primary key (version, site))',
+  'scores (round integer primary key, bytes blob not null)',
+  'newest_scores (id integer primary key, bytes blob not null)',
   'ledger_position (site text primary key, length integer not null, head text not null)',
   'optimizer (id integer primary key, bytes blob not null)',
 ];

@@ -12,13 +12,14 @@ import { dirname, join } from 'node:path';
 import { ParleyError } from '../../shared/errors.ts';
 
 /**
- * Make a run directory and its folder for models.
+ * Make a run directory and its folders for models and scores.
  *
  * @throws DIRECTORY_UNWRITABLE when it cannot be made or written to, before anything else happens.
  */
 export function prepareDirectory(directory: string): void {
   try {
     mkdirSync(join(directory, 'models'), { recursive: true });
+    mkdirSync(join(directory, 'scores'), { recursive: true });
     accessSync(directory, constants.W_OK);
     accessSync(join(directory, 'models'), constants.W_OK);
   } catch (cause) {

@@ -18,6 +18,8 @@ export interface FinishedRound {
   readonly optimizer: Uint8Array;
   /** Of this round; none when left out. */
   readonly canaries?: readonly CanaryScores[];
+  /** Attack scores as safetensors bytes: of every attack, kept of the newest round, and of the declared one. */
+  readonly scores: { readonly all: Uint8Array; readonly declared: Uint8Array };
 }
 
 /** The coordinator's memory: what it needs to go on after it was killed at any instruction. */
@@ -65,6 +67,7 @@ export async function openStore(directory: string): Promise<Store> {
     close: () => db.destroy(),
   };
   await writeLogs(directory, store);
+  await writeScores(directory, db);
   return store;
 }
 
@@ -101,8 +104,10 @@ function runTables(db: Kysely<Tables>, directory: string): RunTables {
       return lines.map((line) => CanaryScores.parse(JSON.parse(line)));
     },
     finish: async (finished) => {
-      const { report, canaries = [] } = finished;
+      const { report, scores, canaries = [] } = finished;
       await commitRound(db, finished);
+      writeDurably(scoresFile(directory, report.round), scores.declared);
+      writeDurably(scoresFile(directory, 'newest'), scores.all);
       appendFileSync(join(directory, 'rounds.jsonl'), jsonLines([report]), { flush: true });
       if (canaries.length > 0)
         appendFileSync(join(directory, 'canaries.jsonl'), jsonLines(canaries), { flush: true });
@@ -204,7 +209,7 @@ function bySite(rows: readonly { site: string; bytes: Uint8Array }[]): ReadonlyM
 
 async function commitRound(
   db: Kysely<Tables>,
-  { report, optimizer, canaries = [] }: FinishedRound,
+  { report, optimizer, scores, canaries = [] }: FinishedRound,
 ): Promise<void> {
   await db.transaction().execute(async (transaction) => {
     await transaction
@@ -216,6 +221,9 @@ async function commitRound(
         .insertInto('canaries')
         .values({ round: report.round, lines: jsonLines(canaries) })
         .execute();
+    await transaction.insertInto('scores').values({ round: report.round, bytes: scores.declared }).execute();
+    await transaction.deleteFrom('newest_scores').execute();
+    await transaction.insertInto('newest_scores').values({ id: 0, bytes: scores.all }).execute();
     await transaction.deleteFrom('optimizer').execute();
     await transaction.insertInto('optimizer').values({ id: 0, bytes: optimizer }).execute();
   });
@@ -232,6 +240,26 @@ async function writeLogs(
   writeDurably(join(directory, 'rounds.jsonl'), jsonLines(await store.reports()));
   const canaries = await store.canaries();
   if (canaries.length > 0) writeDurably(join(directory, 'canaries.jsonl'), jsonLines(canaries));
+}
+
+/** Copies that a crash kept from being written; the newest one always, as it is overwritten every round. */
+async function writeScores(directory: string, db: Kysely<Tables>): Promise<void> {
+  const rounds = await db.selectFrom('scores').select('round').execute();
+  for (const { round } of rounds.filter((row) => !existsSync(scoresFile(directory, row.round)))) {
+    const row = await db
+      .selectFrom('scores')
+      .select('bytes')
+      .where('round', '=', round)
+      .executeTakeFirstOrThrow();
+    writeDurably(scoresFile(directory, round), new Uint8Array(row.bytes));
+  }
+  const newest = await db.selectFrom('newest_scores').select('bytes').executeTakeFirst();
+  if (newest) writeDurably(scoresFile(directory, 'newest'), new Uint8Array(newest.bytes));
+}
+
+function scoresFile(directory: string, round: number | 'newest'): string {
+  const name = round === 'newest' ? round : `round-${String(round).padStart(5, '0')}`;
+  return join(directory, 'scores', `${name}.safetensors`);
 }
 
 function jsonLines(values: readonly unknown[]): string {

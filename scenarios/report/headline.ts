@@ -78,13 +78,15 @@ function epsilonSign(epsilon: ReportedEpsilon): string {
 }
 
 function leakage({ audit }: RoundReport): Markup {
-  const { user, worstGroup, negativeControl: control } = audit;
+  const { user, worstGroup, negativeControl: control, positiveControl } = audit;
   const tpr = measuredTpr(user, 0.01);
   const range = tpr === undefined ? '' : ` [${percent(tpr.low)}, ${percent(tpr.high)}]`;
   const worst =
     worstGroup === null
       ? 'Worst group: none could be tested.'
       : `Worst group: ${groupName(worstGroup)}, AUC ${figure(worstGroup.auc)} ${interval(worstGroup)}, ${pText(worstGroup.pValue)}.`;
+  const planted =
+    positiveControl?.passed === false ? html` <span class="bad">The positive control failed.</span>` : null;
   const outcome = control.passed
     ? html`<span class="good">passed</span>`
     : html`<span class="bad">failed</span>`;
@@ -92,5 +94,5 @@ function leakage({ audit }: RoundReport): Markup {
 <p><b>95 % interval ${interval(user)}</b>, chance 0.5.</p>
 <p>${unbroken(`TPR@1% ${tprText(user, 0.01)}${range}`)}.</p>
 <p>${keepIntervals(worst)}</p>
-<p class="soft">Negative control ${outcome}: ${unbroken(`${figure(control.auc)} ${interval(control)}`)}.</p></div>`;
+<p class="soft">Negative control ${outcome}: ${unbroken(`${figure(control.auc)} ${interval(control)}`)}.${planted}</p></div>`;
 }

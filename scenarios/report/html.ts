@@ -9,6 +9,7 @@ import { seedsBody } from './seeds-sections.ts';
 import { style } from './style.ts';
 import { table } from './table.ts';
 import {
+  attackNotes,
   attacksTable,
   declaredTable,
   groupsTable,
@@ -33,7 +34,7 @@ export function reportHtml(run: ReportedRun): string {
           html`<section id="rounds"><h2>Over ${counted(reports.length, 'round')}</h2><div class="charts">
 ${utilityChart(reports, last)}${epsilonChart(reports, last)}${attackChart(reports, last)}${tprChart(reports)}</div></section>`,
           ...canarySection(reports, last),
-          html`<section id="attacks"><h2>Attacks at round ${roundNumber(last)}</h2><div class="charts">${rocChart(last)}${declaredTable(last)}</div>${attacksTable(last)}</section>`,
+          html`<section id="attacks"><h2>Attacks at round ${roundNumber(last)}</h2><div class="charts">${rocChart(last)}${declaredTable(last)}</div>${attacksTable(last)}${attackNotes(last)}</section>`,
           html`<section id="subpopulations"><h2>Subpopulations</h2>${groupsTable(last)}</section>`,
         ];
   return page(manifest.name, [

@@ -1,4 +1,5 @@
 import type { RoundReport } from '../../shared/protocol/report.ts';
+import { controlsPassed } from './run.ts';
 import {
   clipNormText,
   deltaText,
@@ -68,6 +69,6 @@ function exceptions({ sites, policy, audit, alarm = [] }: RoundReport): string[]
     parts.push(
       `ALARM eps against ${view} is at least ${provenText(bound)}, accounted ${epsilonText(accounted)}`,
     );
-  if (!audit.negativeControl.passed) parts.push('CONTROL FAILED');
+  if (!controlsPassed(audit)) parts.push('CONTROL FAILED');
   return parts;
 }

@@ -1,7 +1,7 @@
 import type { AttackResult } from '../../shared/protocol/audit-report.ts';
 import type { Manifest } from '../../shared/protocol/manifest.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
-import { simulationStamp } from './words.ts';
+import { countText, figure, interval, simulationStamp } from './words.ts';
 
 /** What a run directory says about one run: its manifest and the reports of its finished rounds, in order. */
 export interface ReportedRun {
@@ -27,9 +27,22 @@ export function bestRound(reports: readonly RoundReport[]): RoundReport | undefi
   );
 }
 
-/** Every attack of a round once, the declared one first. */
+/** Whether no control of an audit failed; a failed one voids its verdict. */
+export function controlsPassed({ negativeControl, positiveControl }: RoundReport['audit']): boolean {
+  return negativeControl.passed && positiveControl?.passed !== false;
+}
+
+/** Every attack on all audit users of a round once, the declared one first. */
 export function attacksOf({ audit }: RoundReport): AttackResult[] {
   return [audit.user, ...audit.attacks.filter(({ attack }) => attack !== audit.user.attack)];
+}
+
+/** What the combined attack found, and on whom; it is not comparable with figures of all users. Undefined without one. */
+export function combinedText({ audit: { combined } }: RoundReport): string | undefined {
+  if (!combined) return undefined;
+  const { members, heldOut } = combined.evaluatedOn;
+  const on = `${countText(members)} members and ${countText(heldOut)} held-out users`;
+  return `all attacks combined, trained on half of the audit users: AUC ${figure(combined.auc)} ${interval(combined)} on the other half alone (${on})`;
 }
 
 /** False-positive rates at which any attack of a round gave a TPR, largest first. */

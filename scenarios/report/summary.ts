@@ -4,6 +4,8 @@ import { canaryLines } from './canaries.ts';
 import {
   attacksOf,
   bestRound,
+  combinedText,
+  controlsPassed,
   declaredUsers,
   fprsOf,
   isSimulation,
@@ -53,12 +55,14 @@ export function summaryTable(manifest: Manifest, reports: readonly RoundReport[]
 export function seedsSummary(runs: readonly SeedRun[]): { text: string; rows: SeedsRow[] } {
   const rows = seedsRows(runs);
   const finished = runs.filter(({ reports }) => reports.length > 0);
-  const passed = finished.filter(({ reports }) => reports.at(-1)?.audit.negativeControl.passed === true);
+  const passed = finished.filter(({ reports }) =>
+    reports.slice(-1).some(({ audit }) => controlsPassed(audit)),
+  );
   const lines = [
     `${counted(runs.length, 'seed')}: ${runs.map(({ seed }) => seed).join(', ')}`,
     ...(runs.some(isSimulation) ? [simulationStamp] : []),
     `rounds finished: ${runs.map(({ reports }) => reports.length).join(', ')}`,
-    `negative control passed at the last round: ${passed.length} of ${finished.length}`,
+    `controls passed at the last round: ${passed.length} of ${finished.length}`,
     '',
     ...textTable(
       ['last round', 'mean', 'standard deviation', 'runs', 'published'],
@@ -160,9 +164,13 @@ function groupText({ audit: { worstGroup, groups, multipleTesting } }: RoundRepo
 
 function controlText(reports: readonly RoundReport[], last: RoundReport): string {
   const { negativeControl: control } = last.audit;
-  const passed = reports.filter(({ audit }) => audit.negativeControl.passed).length;
-  const outcome = control.passed ? 'passed' : 'FAILED';
-  return `${outcome}, AUC ${figure(control.auc)} ${interval(control)} on permuted labels; passed in ${passed} of ${counted(reports.length, 'round')}`;
+  const passed = reports.filter(({ audit }) => controlsPassed(audit)).length;
+  const outcome = controlsPassed(last.audit) ? 'passed' : 'FAILED';
+  const planted = last.audit.positiveControl;
+  const found = planted
+    ? `; a planted leak of ${figure(planted.plantedAuc)} ${planted.passed ? 'found' : 'NOT FOUND'}`
+    : '';
+  return `${outcome}, AUC ${figure(control.auc)} ${interval(control)} on permuted labels${found}; passed in ${passed} of ${counted(reports.length, 'round')}`;
 }
 
 function refusedText({ refused }: RoundReport): string {
@@ -179,7 +187,8 @@ function timeText(reports: readonly RoundReport[]): string {
 
 function attackLines(last: RoundReport): string[] {
   const fprs = fprsOf(last);
-  return textTable(
+  const combined = combinedText(last);
+  const rows = textTable(
     [`attacks at round ${roundNumber(last)}`, 'AUC', '95 % interval', ...fprs.map(tprName)],
     attacksOf(last).map((result) => [
       `${plain(result.attack)}${result === last.audit.user ? ' (declared)' : ''}`,
@@ -188,6 +197,10 @@ function attackLines(last: RoundReport): string[] {
       ...fprs.map((fpr) => tprText(result, fpr)),
     ]),
   );
+  const notMeasured = last.audit.notMeasured.map(
+    ({ attack, reason }) => `${plain(attack)}: not measured, ${reason}`,
+  );
+  return [...rows, ...(combined === undefined ? [] : [combined]), ...notMeasured];
 }
 
 function publishedLines({ published }: Manifest): string[] {

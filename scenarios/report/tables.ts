@@ -2,7 +2,7 @@ import type { AttackResult, GroupResult } from '../../shared/protocol/audit-repo
 import type { Manifest, PublishedFigure } from '../../shared/protocol/manifest.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
 import { html, type Markup, type Part } from './markup.ts';
-import { attacksOf, fprsOf } from './run.ts';
+import { attacksOf, combinedText, controlsPassed, fprsOf } from './run.ts';
 import { type Column, rangeMark, sharedScale, table } from './table.ts';
 import {
   clipNormText,
@@ -31,6 +31,7 @@ export function declaredTable({ audit }: RoundReport): Markup {
       'Negative control',
       `${figure(control.auc)} ${interval(control)}, ${control.passed ? 'passed' : 'FAILED'}`,
     ],
+    ...plantedFacts(audit),
     ['Smallest AUC noticed', `${figure(audit.minimumDetectableAuc)}, four times in five`],
     ['Members', countText(audit.members)],
     ['Held-out users', countText(audit.heldOut)],
@@ -44,6 +45,22 @@ export function declaredTable({ audit }: RoundReport): Markup {
     ],
     facts,
   );
+}
+
+function plantedFacts({ positiveControl: control }: RoundReport['audit']): [string, string][] {
+  if (!control) return [];
+  const found = `${figure(control.auc)} ${interval(control)}`;
+  const planted = `planted ${figure(control.plantedAuc)}`;
+  return [['Positive control', `${found}, ${planted}, ${control.passed ? 'passed' : 'FAILED'}`]];
+}
+
+/** The combined attack with those it was evaluated on, and the attacks that had nothing to work on, with the reason. */
+export function attackNotes(report: RoundReport): Markup {
+  const notMeasured = report.audit.notMeasured.map(
+    ({ attack, reason }) => html`<li>${attack}: not measured, ${reason}</li>`,
+  );
+  const combined = combinedText(report);
+  return html`<ul class="soft">${combined === undefined ? null : html`<li>${combined}</li>`}${notMeasured}</ul>`;
 }
 
 /** All attacks of one round with their intervals, the declared one first. */
@@ -199,7 +216,7 @@ export function roundsTable(reports: readonly RoundReport[]): Markup {
         cell: ({ audit }) => `${figure(audit.user.auc)} ${interval(audit.user)}`,
       },
       { header: 'TPR@1%', numeric: true, cell: ({ audit }) => tprText(audit.user, 0.01) },
-      { header: 'Control', cell: ({ audit }) => passedText(audit.negativeControl.passed) },
+      { header: 'Controls', cell: ({ audit }) => passedText(controlsPassed(audit)) },
       { header: 'Policy', cell: ({ policy }) => policy.action },
       { header: 'Time', numeric: true, cell: ({ seconds }) => secondsText(seconds) },
     ],

@@ -1,4 +1,5 @@
 import type { RoundReport } from '../../shared/protocol/report.ts';
+import { controlsPassed } from './run.ts';
 import { counted, figure, groupName, interval, plain, pText, roundNumber } from './words.ts';
 
 /** What the audit of the last round's model says, in one title and a few exact sentences of plain text. */
@@ -8,7 +9,7 @@ export interface Verdict {
   readonly sentences: readonly string[];
 }
 
-/** Verdict on the model of the last of `reports`, in round order. A failed negative control voids it whatever else was found. */
+/** Verdict on the model of the last of `reports`, in round order. A failed control voids it whatever else was found. */
 export function verdict(reports: readonly RoundReport[]): Verdict {
   const last = reports.at(-1);
   if (last === undefined)
@@ -18,7 +19,7 @@ export function verdict(reports: readonly RoundReport[]): Verdict {
 }
 
 function audited(report: RoundReport): Verdict {
-  const { user, negativeControl: control } = report.audit;
+  const { user, negativeControl: control, positiveControl: planted } = report.audit;
   if (!control.passed) {
     const found = `AUC ${figure(control.auc)} ${interval(control)}`;
     return {
@@ -29,6 +30,14 @@ function audited(report: RoundReport): Verdict {
       ],
     };
   }
+  if (planted?.passed === false)
+    return {
+      kind: 'void',
+      title: 'Void: the positive control failed',
+      sentences: [
+        `A leak of AUC ${figure(planted.plantedAuc)} was put into the scores and not found: the audit gave ${figure(planted.auc)} ${interval(planted)}. No conclusion may be drawn from this round's attack figures.`,
+      ],
+    };
   const groups = leakingGroups(report);
   if (user.low > 0.5) return leaks(report, groups);
   if (groups.length > 0)
@@ -89,12 +98,12 @@ function leakingGroups(report: RoundReport): string[] {
 function overRounds(reports: readonly RoundReport[]): string[] {
   if (reports.length < 2) return [];
   const above = reports.filter(({ audit }) => audit.user.low > 0.5);
-  const failed = reports.filter(({ audit }) => !audit.negativeControl.passed);
+  const failed = reports.filter(({ audit }) => !controlsPassed(audit));
   const highest = reports.reduce((best, report) =>
     report.audit.user.auc > best.audit.user.auc ? report : best,
   );
   return [
-    `Over ${counted(reports.length, 'round')} the interval lay above 0.5 in ${above.length}; the largest AUC was ${figure(highest.audit.user.auc)}, in round ${roundNumber(highest)}. All rounds share the same audit coins: without any leakage about one run in forty shows such intervals, and then in most of its rounds. The negative control failed in ${failed.length}.`,
+    `Over ${counted(reports.length, 'round')} the interval lay above 0.5 in ${above.length}; the largest AUC was ${figure(highest.audit.user.auc)}, in round ${roundNumber(highest)}. All rounds share the same audit coins: without any leakage about one run in forty shows such intervals, and then in most of its rounds. A control failed in ${failed.length}.`,
   ];
 }
 

@@ -14,6 +14,10 @@ export interface BuiltModel {
   readonly layout: ParameterLayout;
   /** Logits, shape (numRecords, numLogits), of features of shape (numRecords, numFeatures). */
   forward(features: Tensor): Tensor;
+  /** Input of the output layer, shape (numRecords, its inputs). */
+  embed(features: Tensor): Tensor;
+  /** Logits of what `embed` gives. */
+  classify(embedding: Tensor): Tensor;
   dispose(): void;
 }
 
@@ -25,20 +29,19 @@ export interface BuiltModel {
  */
 export function buildModel(tf: Tf, spec: ModelSpec): BuiltModel {
   const layout = layoutOf(spec);
-  const stack: readonly Layer[] = [
-    ...spec.layers.map((layer) => makeLayer(tf, layer)),
-    tf.layers.dense({ units: numLogits(spec), ...zeroDense }),
-  ];
+  const hidden: readonly Layer[] = spec.layers.map((layer) => makeLayer(tf, layer));
+  const output = tf.layers.dense({ units: numLogits(spec), ...zeroDense });
   const input = tf.layers.inputLayer({ inputShape: [...spec.inputShape] });
-  const model = tf.sequential({ layers: [input, ...stack] });
+  const model = tf.sequential({ layers: [input, ...hidden, output] });
+  const embed = (features: Tensor): Tensor =>
+    hidden.reduce(applyLayer, tf.reshape(features, [-1, ...spec.inputShape]));
   return {
     model,
     variables: model.weights.map((weight) => weight.read()).filter((weight) => isVariable(tf, weight)),
     layout,
-    forward: (features) => {
-      const records = tf.reshape(features, [-1, ...spec.inputShape]);
-      return stack.reduce(applyLayer, records);
-    },
+    forward: (features) => applyLayer(embed(features), output),
+    embed,
+    classify: (embedding) => applyLayer(embedding, output),
     dispose: () => {
       model.dispose();
     },

@@ -3,14 +3,22 @@ import type { DenseLayer, DenseStack } from './dense-layers.ts';
 
 type Stack = Extract<DenseStack, { type: 'dense' }>;
 
+/** What a model makes of records. */
+export interface Outputs {
+  /** Input of the output layer, shape (numRecords, its inputs). */
+  readonly embedding: Float32Array | Float64Array;
+  /** Shape (numRecords, numLogits). */
+  readonly logits: Float32Array | Float64Array;
+}
+
 /**
- * Logits of a stack of dense layers in float64, shape (numRecords, units of the output), from float32 parameters and
- * features of shape (numRecords, inputs of the first layer).
+ * Outputs of a stack of dense layers in float64, from float32 parameters and features of shape (numRecords, inputs of the
+ * first layer).
  */
-export function denseLogits(stack: Stack, parameters: Float32Array, features: Float32Array): Float64Array {
-  let values: Float64Array = Float64Array.from(features);
-  for (const layer of [...stack.hidden, stack.output]) values = applyLayer(layer, parameters, values);
-  return values;
+export function denseOutputs(stack: Stack, parameters: Float32Array, features: Float32Array): Outputs {
+  let embedding: Float64Array = Float64Array.from(features);
+  for (const layer of stack.hidden) embedding = applyLayer(layer, parameters, embedding);
+  return { embedding, logits: applyLayer(stack.output, parameters, embedding) };
 }
 
 // Apart from the training kernels: those stay fast because they only ever see float32 arrays.

@@ -1,11 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { ParleyError } from '../errors.ts';
 import { denseStack } from './dense-layers.ts';
-import { denseLogits } from './dense-logits.ts';
+import { denseOutputs, type Outputs } from './dense-logits.ts';
+import { embeddingSignals, type UserRecordSets } from './embedding-signals.ts';
 import { numFeatures, numParams } from './layout.ts';
 import { signalsOf } from './record-signals.ts';
-import type { RecordSignals } from './signals.ts';
-import { type ModelSpec, numClasses } from './spec.ts';
+import type { RecordSignals, Signals } from './signals.ts';
+import { hasHiddenLayer, type ModelSpec, numClasses } from './spec.ts';
 import { firstUnusable } from './usable-features.ts';
 
 /** Records to be looked at under a model. */
@@ -30,35 +31,85 @@ export async function recordSignals(
   parameters: Float32Array,
   records: LabelledRecords,
 ): Promise<RecordSignals> {
+  const classes = numClasses(spec);
+  const values = new Float64Array(records.labels.length * classes);
+  await outputsOf(spec, parameters, records, ({ logits }, start) => {
+    addLogits(spec, values, logits, start);
+  });
+  return signalsOf({ values, numClasses: classes }, records.labels);
+}
+
+/** Audit users' records, and how they are grouped. */
+export type AuditedRecords = LabelledRecords & UserRecordSets;
+
+/**
+ * All that a site sends of its audit users under a model: the signals of every record, and of every user how the records lie
+ * in the embedding where the model has a hidden layer. Holds one float32 embedding for each record meanwhile.
+ *
+ * @throws as {@link recordSignals}.
+ */
+export async function auditSignals(
+  spec: ModelSpec,
+  parameters: Float32Array,
+  records: AuditedRecords,
+): Promise<Signals> {
+  if (!hasHiddenLayer(spec)) return recordSignals(spec, parameters, records);
+  const classes = numClasses(spec);
+  const numRecords = records.labels.length;
+  const values = new Float64Array(numRecords * classes);
+  let embeddings = new Float32Array(0);
+  let width = 0;
+  await outputsOf(spec, parameters, records, ({ logits, embedding }, start) => {
+    addLogits(spec, values, logits, start);
+    if (start === 0) {
+      width = embedding.length / Math.min(batchRecords, numRecords);
+      embeddings = new Float32Array(numRecords * width);
+    }
+    embeddings.set(embedding, start * width);
+  });
+  const embedding = await embeddingSignals({ values: embeddings, width }, records);
+  return { ...signalsOf({ values, numClasses: classes }, records.labels), embedding };
+}
+
+type TakeOutputs = (outputs: Outputs, start: number) => void;
+
+/** Runs the model over all records, batch by batch; `take` gets the outputs from record `start` on. */
+async function outputsOf(
+  spec: ModelSpec,
+  parameters: Float32Array,
+  records: LabelledRecords,
+  take: TakeOutputs,
+): Promise<void> {
   checkRecords(spec, parameters, records);
   const { features, labels } = records;
   const width = numFeatures(spec);
-  const classes = numClasses(spec);
-  const values = new Float64Array(labels.length * classes);
-  const source = await logitSource(spec, parameters);
+  const source = await outputSource(spec, parameters);
   try {
     for (let start = 0; start < labels.length; start += batchRecords) {
-      const logits = source.run(features.subarray(start * width, (start + batchRecords) * width));
-      if (spec.output.type === 'softmax') values.set(logits, start * classes);
-      else for (const [row, logit] of logits.entries()) values[2 * (start + row) + 1] = logit;
+      take(source.run(features.subarray(start * width, (start + batchRecords) * width)), start);
       await setImmediate();
     }
   } finally {
     source.dispose();
   }
-  return signalsOf({ values, numClasses: classes }, labels);
 }
 
-interface LogitSource {
-  run(features: Float32Array): Float32Array | Float64Array;
+/** A sigmoid output's logit z stands for the pair (0, z). */
+function addLogits(spec: ModelSpec, values: Float64Array, logits: Outputs['logits'], start: number): void {
+  if (spec.output.type === 'softmax') values.set(logits, start * numClasses(spec));
+  else for (const [row, logit] of logits.entries()) values[2 * (start + row) + 1] = logit;
+}
+
+interface OutputSource {
+  run(features: Float32Array): Outputs;
   dispose(): void;
 }
 
-async function logitSource(spec: ModelSpec, parameters: Float32Array): Promise<LogitSource> {
+async function outputSource(spec: ModelSpec, parameters: Float32Array): Promise<OutputSource> {
   const stack = denseStack(spec);
   if (stack.type === 'dense') {
     return {
-      run: (features) => denseLogits(stack, parameters, features),
+      run: (features) => denseOutputs(stack, parameters, features),
       dispose: () => undefined,
     };
   }

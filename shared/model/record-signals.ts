@@ -21,6 +21,7 @@ export function signalsOf({ values, numClasses }: Logits, labels: Int32Array): R
     loss: new Float32Array(numRecords),
     margin: new Float32Array(numRecords),
     hinge: new Float32Array(numRecords),
+    entropy: new Float32Array(numRecords),
     modifiedEntropy: new Float32Array(numRecords),
   };
   for (const [record, label] of labels.entries()) {
@@ -29,6 +30,7 @@ export function signalsOf({ values, numClasses }: Logits, labels: Int32Array): R
     signals.loss[record] = softplus(-margin);
     signals.margin[record] = margin;
     signals.hinge[record] = (logits[label] ?? NaN) - largestOther(logits, label);
+    signals.entropy[record] = entropyOf(logits);
     signals.modifiedEntropy[record] = modifiedEntropy(logits, label, margin);
   }
   return signals;
@@ -46,6 +48,24 @@ function largestOther(logits: Float64Array, label: number): number {
   let largest = -Infinity;
   for (const [index, logit] of logits.entries()) if (index !== label) largest = Math.max(largest, logit);
   return largest;
+}
+
+/** log of the normaliser minus the mean logit, both relative to the largest one: a sum of non-negative terms. */
+function entropyOf(logits: Float64Array): number {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  // The largest logit's own term is 1: summed apart, so that log1p keeps what is far below it.
+  let [others, weighted, isLargestMet] = [0, 0, false];
+  for (const logit of logits) {
+    if (logit === largest && !isLargestMet) {
+      isLargestMet = true;
+      continue;
+    }
+    const weight = Math.exp(logit - largest);
+    others += weight;
+    // Of an underflown weight times an infinite difference.
+    if (weight > 0) weighted += weight * (largest - logit);
+  }
+  return Math.log1p(others) + weighted / (1 + others);
 }
 
 function modifiedEntropy(logits: Float64Array, label: number, margin: number): number {

@@ -39,6 +39,11 @@ export const ModelSpec = z.strictObject({
 });
 export type ModelSpec = z.infer<typeof ModelSpec>;
 
+/** Whether records have an embedding: something is learnt before the output layer. */
+export function hasHiddenLayer(spec: ModelSpec): boolean {
+  return spec.layers.some(({ type }) => type !== 'flatten');
+}
+
 /** Number of classes that the model tells apart, >= 2. */
 export function numClasses(spec: ModelSpec): number {
   return spec.output.type === 'sigmoid' ? 2 : spec.output.classes;

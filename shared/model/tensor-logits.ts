@@ -1,13 +1,14 @@
 import { type Backend, selectBackend } from './backend.ts';
 import { buildModel } from './build.ts';
+import type { Outputs } from './dense-logits.ts';
 import { numFeatures } from './layout.ts';
 import { assignParameters, parameterTensors } from './parameters.ts';
 import type { ModelSpec } from './spec.ts';
 
 /** A model with fixed parameters, ready to be run. It owns tensors until `dispose`. */
 export interface TensorLogits {
-  /** float32 logits, shape (numRecords, numLogits), of features of shape (numRecords, numFeatures). */
-  run(features: Float32Array): Float32Array;
+  /** float32 outputs of features of shape (numRecords, numFeatures). */
+  run(features: Float32Array): Outputs;
   dispose(): void;
 }
 
@@ -24,8 +25,12 @@ export function tensorLogits(spec: ModelSpec, parameters: Float32Array, backend:
     run: (features) => {
       selectBackend(backend);
       return tf.tidy(() => {
-        const logits = built.forward(tf.tensor(features, [features.length / width, width]));
-        return Float32Array.from(logits.dataSync());
+        const embedding = built.embed(tf.tensor(features, [features.length / width, width]));
+        const logits = built.classify(embedding);
+        return {
+          embedding: Float32Array.from(embedding.dataSync()),
+          logits: Float32Array.from(logits.dataSync()),
+        };
       });
     },
     dispose: () => {

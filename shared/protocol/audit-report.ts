@@ -63,6 +63,12 @@ export const AuditReport = z.strictObject({
   /** The attack declared before the run; the others stand in `attacks` for the record. */
   user: AttackResult,
   attacks: z.array(AttackResult),
+  /** Attacks that had nothing to work on, with the reason; they have no figures. */
+  notMeasured: z.array(z.strictObject({ attack: z.string(), reason: z.string() })).default([]),
+  /** All attacks combined by a regression on half of the audit users; its figures are those of the other half alone. */
+  combined: AttackResult.extend({
+    evaluatedOn: z.strictObject({ members: count, heldOut: count }),
+  }).optional(),
   /** The testable group with the smallest adjusted p-value (ties: the larger AUC); null when none is testable. */
   worstGroup: z
     .strictObject({ column: z.string(), value: z.string(), auc: rate, low: rate, high: rate, pValue: rate })
@@ -71,6 +77,10 @@ export const AuditReport = z.strictObject({
   multipleTesting: z.enum(['holm', 'benjamini-hochberg']),
   /** The declared attack on permuted labels, means over 200 permutations; a failed control voids the verdict. */
   negativeControl: z.strictObject({ auc: rate, low: rate, high: rate, passed: z.boolean() }),
+  /** The audit of a leak that was put into the declared scores; a failed control voids the verdict. Absent below 6 a side. */
+  positiveControl: z
+    .strictObject({ plantedAuc: rate, auc: rate, low: rate, high: rate, pValue: rate, passed: z.boolean() })
+    .optional(),
   /** Smallest AUC that the declared attack's test would notice with probability 0.8 at level 0.05. */
   minimumDetectableAuc: rate,
   /** ROC of the declared attack, thinned for drawing: pairs (fpr, tpr). */

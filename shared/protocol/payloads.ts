@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ParleyError } from '../errors.ts';
-import { type RecordSignals, signalNames } from '../model/signals.ts';
+import { embeddingNames, type Signals, signalNames } from '../model/signals.ts';
 import { ModelSpec } from '../model/spec.ts';
 import type { NoisedUpdate } from '../privacy/update.ts';
 import { parsedJson } from './json.ts';
@@ -8,6 +8,7 @@ import {
   decodeTensors,
   encodedBytes,
   encodeTensors,
+  type Tensor,
   type TensorFile,
   type TensorShape,
 } from './safetensors.ts';
@@ -38,37 +39,67 @@ export function decodedUpdate(bytes: Uint8Array, numParams: number): Int32Array 
   return i32(file, 'update', [numParams]);
 }
 
-/** Bytes of the signals of a site's audit users, each column shape (numRecords,). */
-export function encodedSignals(signals: RecordSignals): Uint8Array {
-  return encodeTensors(
-    signalNames.map((name) => {
-      const data = finite(signals[name], `signal ${name}`);
-      return { name, dtype: 'F32', shape: [data.length], data };
-    }),
-  );
+/** How large the signals of a site's audit users are. */
+export interface SignalsShape {
+  readonly numRecords: number;
+  readonly numUsers: number;
+  /** Whether the model has a hidden layer, and users have columns of their own. */
+  readonly hasEmbedding: boolean;
+}
+
+/** Bytes of the signals of a site's audit users: columns of shape (numRecords,), and of embeddings (numUsers,). */
+export function encodedSignals(signals: Signals): Uint8Array {
+  const column = (name: string, values: Float32Array): Tensor => {
+    const data = finite(values, `signal ${name}`);
+    return { name, dtype: 'F32', shape: [data.length], data };
+  };
+  const { embedding } = signals;
+  return encodeTensors([
+    ...signalNames.map((name) => column(name, signals[name])),
+    ...(embedding ? embeddingNames.map((name) => column(columnName(name), embedding[name])) : []),
+  ]);
 }
 
 /** Exact size of encoded signals. */
-export function signalsBytes(numRecords: number): number {
-  return encodedBytes(signalNames.map((name) => ({ name, dtype: 'F32', shape: [numRecords] })));
+export function signalsBytes({ numRecords, numUsers, hasEmbedding }: SignalsShape): number {
+  const column = (name: string, length: number): TensorShape => ({ name, dtype: 'F32', shape: [length] });
+  return encodedBytes([
+    ...signalNames.map((name) => column(name, numRecords)),
+    ...(hasEmbedding ? embeddingNames.map((name) => column(columnName(name), numUsers)) : []),
+  ]);
 }
 
 /**
- * Received signals, each column shape (numRecords,).
+ * Received signals: columns of shape (numRecords,), and of embeddings (numUsers,).
  *
  * @throws WRONG_SHAPE for other columns or lengths; NON_FINITE for a value that is not a finite number.
  */
-export function decodedSignals(bytes: Uint8Array, numRecords: number): RecordSignals {
+export function decodedSignals(bytes: Uint8Array, shape: SignalsShape): Signals {
   const file = decodeTensors(bytes);
-  onlyThese(file, signalNames);
-  const column = (name: (typeof signalNames)[number]): Float32Array =>
-    finite(f32(file, name, [numRecords]), `signal ${name}`);
+  onlyThese(file, [...signalNames, ...(shape.hasEmbedding ? embeddingNames.map(columnName) : [])]);
+  const column = (name: string, length: number): Float32Array =>
+    finite(f32(file, name, [length]), `signal ${name}`);
+  const ofRecords = (name: (typeof signalNames)[number]): Float32Array => column(name, shape.numRecords);
+  const ofUsers = (name: (typeof embeddingNames)[number]): Float32Array =>
+    column(columnName(name), shape.numUsers);
   return {
-    loss: column('loss'),
-    margin: column('margin'),
-    hinge: column('hinge'),
-    modifiedEntropy: column('modifiedEntropy'),
+    loss: ofRecords('loss'),
+    margin: ofRecords('margin'),
+    hinge: ofRecords('hinge'),
+    entropy: ofRecords('entropy'),
+    modifiedEntropy: ofRecords('modifiedEntropy'),
+    ...(shape.hasEmbedding && {
+      embedding: {
+        compactness: ofUsers('compactness'),
+        pair: ofUsers('pair'),
+        separation: ofUsers('separation'),
+      },
+    }),
   };
+}
+
+function columnName(name: (typeof embeddingNames)[number]): string {
+  return `embedding.${name}`;
 }
 
 /** Where one tensor of a model lies in the flat parameters: `size` elements from `offset`, the product of `shape`. */
@@ -126,6 +157,17 @@ export function decodedModel(bytes: Uint8Array, numParams: number): Float32Array
     offset += part.length;
   }
   return finite(parameters, 'the model');
+}
+
+/**
+ * The specification of the model in a model file.
+ *
+ * @throws WRONG_SHAPE when the file is no model, or its metadata hold no specification.
+ */
+export function decodedSpec(bytes: Uint8Array): ModelSpec {
+  const spec = ModelSpec.safeParse(parsedJson(decodeTensors(bytes).metadata['spec'] ?? ''));
+  if (spec.success) return spec.data;
+  throw new ParleyError('WRONG_SHAPE', "the model file's metadata hold no model specification");
 }
 
 const Names = z.array(z.string()).refine((names) => new Set(names).size === names.length);

@@ -140,7 +140,13 @@ export const Plan = z.strictObject({
 });
 export type Plan = z.infer<typeof Plan>;
 
-/** A signed order to score the audit users under model `version` (0 is the initial model, r + 1 that of round r). */
+/** Versions from here on stand for public reference models, in the order of the configuration; no run has so many rounds. */
+export const firstReferenceVersion = 1_000_000_000;
+
+/**
+ * A signed order to score the audit users under model `version` (0 is the initial model, r + 1 that of round r, and from
+ * `firstReferenceVersion` on the reference models).
+ */
 export const ScoreTask = z.strictObject({
   run: RunId,
   version: RoundIndex,

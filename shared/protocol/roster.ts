@@ -19,6 +19,8 @@ export interface Roster {
   readonly users: { readonly roles: Int32Array };
   /** Shape (numUsers,), records of each audit user, >= 1. */
   readonly recordCounts: Int32Array;
+  /** Shape (numUsers,), how many of each user's last records never train, at least one less than there are. */
+  readonly freshCounts: Int32Array;
   /** Shape (numRecords,), class index. */
   readonly labels: Int32Array;
   /** Attributes of the audit users, codes of shape (numUsers,). */
@@ -63,6 +65,7 @@ export function encodedRoster(roster: Roster, numClasses: number): Uint8Array {
     [
       column('roles', roster.users.roles),
       column('recordCounts', roster.recordCounts),
+      column('freshCounts', roster.freshCounts),
       column('labels', roster.labels),
       column('canaries', roster.canaries),
       ...roster.subpopulations.map(({ codes }, index) => column(codesName(index), codes)),
@@ -82,7 +85,7 @@ export function decodedRoster(bytes: Uint8Array, numClasses: number): Roster {
   const file = decodeTensors(bytes);
   const header = headerOf(file.metadata['roster']);
   const names = header.columns.map((_, index) => codesName(index));
-  onlyThese(file, ['roles', 'recordCounts', 'labels', 'canaries', ...names]);
+  onlyThese(file, ['roles', 'recordCounts', 'freshCounts', 'labels', 'canaries', ...names]);
   const roles = vector(file, 'roles');
   if (roles.length > maxUsers) throw wrong(`${roles.length} audit users, at most ${maxUsers}`);
   const recordCounts = i32(file, 'recordCounts', [roles.length]);
@@ -91,6 +94,10 @@ export function decodedRoster(bytes: Uint8Array, numClasses: number): Roster {
   within('recordCounts', recordCounts, [1, labels.length]);
   if (numRecords !== labels.length)
     throw wrong(`${labels.length} labels for ${numRecords} records of the audit users`);
+  const freshCounts = i32(file, 'freshCounts', [roles.length]);
+  within('freshCounts', freshCounts, [0, labels.length]);
+  if (freshCounts.some((fresh, user) => fresh >= (recordCounts[user] ?? 0)))
+    throw wrong('a user has no record that may train');
   within('roles', roles, [0, auditRoles.length - 1]);
   within('labels', labels, [0, numClasses - 1]);
   const subpopulations = header.columns.map(({ column, vocabulary }, index) => {
@@ -102,7 +109,18 @@ export function decodedRoster(bytes: Uint8Array, numClasses: number): Roster {
   if (canaries.length > maxCanaries) throw wrong(`${canaries.length} canaries, at most ${maxCanaries}`);
   within('canaries', canaries, [0, 1]);
   const { declaredUsers, privacy } = header;
-  return { declaredUsers, users: { roles }, recordCounts, labels, subpopulations, canaries, privacy };
+  return {
+    ...{
+      declaredUsers,
+      users: { roles },
+      recordCounts,
+      freshCounts,
+      labels,
+      subpopulations,
+      canaries,
+      privacy,
+    },
+  };
 }
 
 function headerOf(json: string | undefined): z.infer<typeof Header> {

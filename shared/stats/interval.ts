@@ -1,5 +1,5 @@
 import type { TprAtFpr } from '../protocol/audit-report.ts';
-import { aucOfTieGroups, lastAtMost, rocCurve } from './roc.ts';
+import { aucOfTieGroups, lastAtMost, type Roc, rocCurve } from './roc.ts';
 import { betaQuantile, normalQuantile } from './special.ts';
 import { type TieGroups, tieGroups } from './tie-groups.ts';
 
@@ -82,16 +82,21 @@ export function tprAtFpr(
   fpr: number,
   level = 0.95,
 ): TprAtFpr {
+  return tprOfRoc(rocCurve(members, nonMembers), fpr, level);
+}
+
+/** The same from the curve. */
+export function tprOfRoc(roc: Roc, fpr: number, level: number): TprAtFpr {
+  const { numMembers, numNonMembers } = roc;
   const nonMembersNeeded = Math.ceil(1 / fpr - 1e-9);
-  if (nonMembers.length < nonMembersNeeded) return { status: 'not-testable', fpr, nonMembersNeeded };
-  const roc = rocCurve(members, nonMembers);
-  const point = lastAtMost(roc.falsePositives, fpr * nonMembers.length);
+  if (numNonMembers < nonMembersNeeded) return { status: 'not-testable', fpr, nonMembersNeeded };
+  const point = lastAtMost(roc.falsePositives, fpr * numNonMembers);
   const truePositives = roc.truePositives[point] ?? 0;
   return {
     status: 'measured',
     fpr,
-    tpr: truePositives / members.length,
-    ...clopperPearson(truePositives, members.length, level),
+    tpr: truePositives / numMembers,
+    ...clopperPearson(truePositives, numMembers, level),
     falsePositives: roc.falsePositives[point] ?? 0,
   };
 }

@@ -23,7 +23,11 @@ export interface Roc {
  * is not a number.
  */
 export function rocCurve(members: Float64Array, nonMembers: Float64Array): Roc {
-  const groups = tieGroups(members, nonMembers);
+  return rocOfTieGroups(tieGroups(members, nonMembers));
+}
+
+/** The same from tie groups, in O(numGroups). */
+export function rocOfTieGroups(groups: TieGroups): Roc {
   const falsePositives = cumulativeFromAbove(groups.nonMembers);
   const truePositives = cumulativeFromAbove(groups.members);
   return {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { attacks } from '../../coordinator/audit/attacks.ts';
 import { AuditOptions, auditRound } from '../../coordinator/audit/audit-round.ts';
 import { negativeControl } from '../../coordinator/audit/controls.ts';
 import type { Evidence } from '../../coordinator/audit/evidence.ts';
@@ -9,16 +8,17 @@ import { standardNormals } from '../../shared/random/gaussian.ts';
 import { type Rng, seededRng } from '../../shared/random/rng.ts';
 import { shuffled } from '../../shared/random/sample.ts';
 import { Seed } from '../../shared/units.ts';
-import { evidenceOf } from '../support/audit-evidence.ts';
+import { evidenceOf, measured } from '../support/audit-evidence.ts';
 import { uniformityPValue } from '../support/uniformity.ts';
 
 const rng = seededRng(Seed.parse(21));
 const options = AuditOptions.parse({});
 const groups = 5;
+const pause = (): Promise<void> => Promise.resolve();
 
 describe('labels that mean nothing', () => {
   const leaky = evidenceOf(rng.fork('leaky'), { users: 600, leak: 1, columns: [groups] });
-  const scores = attacks['mean-log-ratio'](leaky);
+  const scores = measured('mean-log-ratio', leaky);
 
   // Kolmogorov-Smirnov at 1e-4 for each of 5 groups: false alarm 5e-4.
   test('give uniform p-values in every group, even over scores that leak', () => {
@@ -41,12 +41,13 @@ describe('labels that mean nothing', () => {
 
 describe('a model that leaks nothing', () => {
   // 400 rounds. At a true rate of 0.05 (standard error 0.011) more than 0.105 happens with probability below 1e-5.
-  test('is accused in at most 5 % of rounds, by any group and by the user-level interval', () => {
+  test('is accused in at most 5 % of rounds, by any group and by the user-level interval', async () => {
     let anyGroup = 0;
     let user = 0;
     let worstInterval = 0;
     for (let round = 0; round < 400; round++) {
-      const report = auditRound(honest(round), options, rng.fork(`audit ${round}`));
+      const means = { rng: rng.fork(`audit ${round}`), pause };
+      const { report } = await auditRound(honest(round), options, means);
       if (report.groups.some((group) => group.status === 'tested' && group.rejected)) anyGroup++;
       if (report.user.low > 0.5) user++;
       if ((report.worstGroup?.low ?? 0) > 0.5) worstInterval++;
@@ -57,27 +58,29 @@ describe('a model that leaks nothing', () => {
   });
 
   // 100 controls on samples where the interval covers 95 %: false alarm 100 * 7e-6 = 7e-4.
-  test('never fails its negative control', () => {
+  test('never fails its negative control', async () => {
     for (let round = 0; round < 100; round++) {
       const [members, heldOut] = [
         standardNormals(rng.fork(`m ${round}`), 60),
         standardNormals(rng.fork(`h ${round}`), 45),
       ];
-      expect(negativeControl(members, heldOut, rng.fork(`control ${round}`)).passed).toBe(true);
+      const control = await negativeControl(members, heldOut, { rng: rng.fork(`control ${round}`), pause });
+      expect(control.passed).toBe(true);
     }
   });
 });
 
 describe('a model that leaks', () => {
   // User-level AUC 0.76, standard error 0.02; groups of 48 + 48 users at AUC 0.84, standard error 0.04.
-  test('is found, by the user-level attack and in the group that leaks', () => {
-    const everyone = auditRound(evidenceOf(rng.fork('all'), { users: 1200, leak: 0.7 }), options, rng);
+  test('is found, by the user-level attack and in the group that leaks', async () => {
+    const leaky = evidenceOf(rng.fork('all'), { users: 1200, leak: 0.7 });
+    const { report: everyone } = await auditRound(leaky, options, { rng, pause });
     expect(everyone.user.low).toBeGreaterThan(0.55);
     expect(everyone.user.low).toBeGreaterThan(everyone.minimumDetectableAuc);
-    const one = auditRound(
+    const { report: one } = await auditRound(
       evidenceOf(rng.fork('one'), { users: 1200, groupLeak: 1, columns: [3, 10] }),
       options,
-      rng,
+      { rng, pause },
     );
     expect(one.worstGroup).toMatchObject({ column: 'column 1', value: 'value 0' });
     expect(one.worstGroup?.pValue).toBeLessThan(0.001);

@@ -1,3 +1,5 @@
+import { type Attack, isMeasured } from '../../coordinator/audit/attack.ts';
+import { type AttackName, attacks } from '../../coordinator/audit/attacks.ts';
 import type { Evidence } from '../../coordinator/audit/evidence.ts';
 import {
   type AuditPopulation,
@@ -5,7 +7,7 @@ import {
   recordsOf,
   usersWithRole,
 } from '../../coordinator/audit/population.ts';
-import type { RecordSignals } from '../../shared/model/signals.ts';
+import type { EmbeddingSignals, RecordSignals } from '../../shared/model/signals.ts';
 import { standardNormals } from '../../shared/random/gaussian.ts';
 import type { Rng } from '../../shared/random/rng.ts';
 import { fairCoin, uniformBelow } from '../../shared/random/sample.ts';
@@ -27,6 +29,7 @@ export interface EvidenceOptions {
  * one user in five a reference user, two classes, three rounds.
  */
 export function evidenceOf(rng: Rng, options: EvidenceOptions): Evidence {
+  const { leak = 0 } = options;
   const population = populationOf(rng, options);
   const numRecords = population.labels.length;
   const noise = (): Float64Array => standardNormals(rng, numRecords);
@@ -40,7 +43,29 @@ export function evidenceOf(rng: Rng, options: EvidenceOptions): Evidence {
     Float32Array.from(roles, (_, user) =>
       mean(values.subarray(recordOffsets[user], recordOffsets[user + 1])),
     );
-  return { population, initial, current: signalsOf(rounds[2]!), lossHistory: rounds.map(means) };
+  const lossHistory = rounds.map(means);
+  const marginHistory = lossHistory.map((losses) => losses.map((value) => -value));
+  const reference = signalsOf(noise().map((value) => 3 + 0.1 * value));
+  const current = { ...signalsOf(rounds[2]!), embedding: embeddingOf(rng, population, leak) };
+  return { population, initial, current, references: [reference], lossHistory, marginHistory };
+}
+
+/** Embeddings of members lie closer together, and further from others, as far as they leak. */
+function embeddingOf(rng: Rng, { roles }: AuditPopulation, leak: number): EmbeddingSignals {
+  const shift = roles.map((role) => (role === 'member' ? leak / 4 : 0));
+  const around = (sign: number): Float32Array =>
+    Float32Array.from(standardNormals(rng, roles.length), (value, user) =>
+      Math.abs(1 + 0.1 * value + sign * (shift[user] ?? 0)),
+    );
+  return { compactness: around(-1), pair: around(-1), separation: around(1) };
+}
+
+/** An attack's scores, which there must be. */
+export function measured(name: AttackName, evidence: Evidence): Float64Array {
+  const attack: Attack = attacks[name];
+  const scores = attack(evidence);
+  if (isMeasured(scores)) return scores;
+  throw new Error(`${name}: ${scores.notMeasured}`);
 }
 
 /** A population with the given roles, one record of class 0 each and no groups. */
@@ -60,6 +85,7 @@ export function signalsOf(values: ArrayLike<number>): RecordSignals {
     loss: Float32Array.from(values),
     margin: Float32Array.from(values, (value) => -value),
     hinge: Float32Array.from(values, (value) => -value),
+    entropy: Float32Array.from(values),
     modifiedEntropy: Float32Array.from(values),
   };
 }
@@ -73,6 +99,7 @@ function populationOf(rng: Rng, { users, records = 2, columns = [] }: EvidenceOp
     roles,
     recordOffsets: Int32Array.from({ length: users + 1 }, (_, user) => user * records),
     labels: Int32Array.from({ length: users * records }, () => uniformBelow(rng, 2)),
+    freshCounts: new Int32Array(users).fill(Math.floor(records / 2)),
     numClasses: 2,
     subpopulations: columns.map((size, index) => ({
       column: `column ${index}`,

@@ -1,15 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { attackNames } from '../../../coordinator/audit/attacks.ts';
 import { AuditOptions, auditRound } from '../../../coordinator/audit/audit-round.ts';
+import { scoresByRole } from '../../../coordinator/audit/population.ts';
 import { AuditReport } from '../../../shared/protocol/audit-report.ts';
 import { seededRng } from '../../../shared/random/rng.ts';
+import { auc } from '../../../shared/stats/roc.ts';
 import { Seed } from '../../../shared/units.ts';
 import { evidenceOf } from '../../support/audit-evidence.ts';
 
 const rng = seededRng(Seed.parse(5));
 const options = AuditOptions.parse({});
 const evidence = evidenceOf(rng.fork('evidence'), { users: 1500, leak: 0.3, columns: [2, 40] });
-const report = auditRound(evidence, options, rng.fork('audit'));
+const pause = (): Promise<void> => Promise.resolve();
+const means = { rng, pause };
+const { report, scores } = await auditRound(evidence, options, { rng: rng.fork('audit'), pause });
 
 describe('auditRound', () => {
   test('fills the schema of the report exactly', () => {
@@ -22,12 +26,13 @@ describe('auditRound', () => {
     expect(report.reference).toBe(300);
   });
 
-  test('puts the declared attack first and every other one beside it', () => {
+  test('puts the declared attack first and every other one beside it', async () => {
     expect(report.user.attack).toBe('mean-log-ratio');
     expect([report.user, ...report.attacks].map(({ attack }) => attack).toSorted()).toEqual(
       [...attackNames].toSorted(),
     );
-    const margin = auditRound(evidence, { ...options, attack: 'margin' }, rng);
+    expect(report.notMeasured).toEqual([]);
+    const { report: margin } = await auditRound(evidence, { ...options, attack: 'margin' }, means);
     expect(margin.user.attack).toBe('margin');
     expect(margin.user).toEqual(report.attacks.find(({ attack }) => attack === 'margin'));
   });
@@ -40,34 +45,62 @@ describe('auditRound', () => {
 
   test('carries its controls and its curve', () => {
     expect(report.negativeControl.passed).toBe(true);
+    expect(report.positiveControl).toMatchObject({ passed: true });
     expect(report.minimumDetectableAuc).toBeLessThan(0.6);
     expect(report.roc[0]).toEqual([0, 0]);
     expect(report.roc.at(-1)).toEqual([1, 1]);
   });
 
-  test('repeats with the same stream', () => {
-    expect(auditRound(evidence, options, rng.fork('audit'))).toEqual(report);
+  test('keeps the scores that its figures come from', () => {
+    const { members, heldOut } = scoresByRole(evidence.population, scores.measured.get('margin')!);
+    expect(auc(members, heldOut)).toBe(report.attacks.find(({ attack }) => attack === 'margin')?.auc);
   });
 
-  test.each([['member'], ['held-out']] as const)('refuses a population without %s users', (missing) => {
-    const roles = evidence.population.roles.map((role) => (role === missing ? 'reference' : role));
-    const without = { ...evidence, population: { ...evidence.population, roles } };
-    expect(() => auditRound(without, options, rng)).toThrow(
-      expect.objectContaining({ code: 'CONFIG_INVALID' }),
+  test('combines the attacks on the half that it was not trained on', () => {
+    const { combined } = report;
+    expect(combined!.evaluatedOn.members).toBe(report.members - Math.floor(report.members / 2));
+    expect(combined!.evaluatedOn.heldOut).toBe(report.heldOut - Math.floor(report.heldOut / 2));
+    expect(combined!.auc).toBeGreaterThan(0.55);
+  });
+
+  test('lists what it cannot measure, and refuses it as the declared attack', async () => {
+    const { embedding, ...current } = evidence.current;
+    const without = { ...evidence, current, references: [] };
+    const { report: less } = await auditRound(without, options, means);
+    const names = less.notMeasured.map(({ attack }) => attack);
+    expect(embedding).toBeDefined();
+    expect(names.filter((name) => name.startsWith('embedding-'))).toHaveLength(5);
+    expect(names.filter((name) => name.includes('-reference-'))).toHaveLength(6);
+    expect(less.attacks.some(({ attack }) => names.includes(attack))).toBe(false);
+    const declared = auditRound(without, { ...options, attack: 'embedding-pair' }, means);
+    await expect(declared).rejects.toThrow(
+      /embedding-pair cannot be measured: the model has no hidden layer/,
     );
   });
 
-  test('refuses signals that are not numbers', () => {
-    const loss = evidence.current.loss.slice().fill(Number.NaN, 0, 2);
-    const poisoned = { ...evidence, current: { ...evidence.current, loss } };
-    expect(() => auditRound(poisoned, options, rng)).toThrow(expect.objectContaining({ code: 'NON_FINITE' }));
+  test('repeats with the same stream', async () => {
+    const again = await auditRound(evidence, options, { rng: rng.fork('audit'), pause });
+    expect(again.report).toEqual(report);
   });
 
-  test('works with one member and one held-out user', () => {
+  test.each([['member'], ['held-out']] as const)('refuses a population without %s users', async (missing) => {
+    const roles = evidence.population.roles.map((role) => (role === missing ? 'reference' : role));
+    const without = { ...evidence, population: { ...evidence.population, roles } };
+    await expect(auditRound(without, options, means)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
+  test('refuses signals that are not numbers', async () => {
+    const loss = evidence.current.loss.slice().fill(Number.NaN, 0, 2);
+    const poisoned = { ...evidence, current: { ...evidence.current, loss } };
+    await expect(auditRound(poisoned, options, means)).rejects.toMatchObject({ code: 'NON_FINITE' });
+  });
+
+  test('works with one member and one held-out user', async () => {
     const roles = evidence.population.roles.map((_, user) =>
       user === 0 ? 'member' : user === 1 ? 'held-out' : 'reference',
     );
-    const tiny = auditRound({ ...evidence, population: { ...evidence.population, roles } }, options, rng);
+    const population = { ...evidence.population, roles };
+    const { report: tiny } = await auditRound({ ...evidence, population }, options, means);
     expect(AuditReport.parse(tiny)).toEqual(tiny);
     expect(tiny).toMatchObject({ members: 1, heldOut: 1, worstGroup: null, minimumDetectableAuc: 1 });
   });
@@ -79,6 +112,7 @@ test('AuditOptions has the documented defaults', () => {
     minGroupSize: 20,
     multipleTesting: 'holm',
     fprs: [0.01, 0.001],
+    referenceModels: [],
     level: 0.95,
   });
   expect(AuditOptions.safeParse({ level: 0.9 }).success).toBe(false);

@@ -7,7 +7,9 @@ import { Seed } from '../../../shared/units.ts';
 import { evidenceOf } from '../../support/audit-evidence.ts';
 
 const rng = seededRng(Seed.parse(1));
-const measured = auditRound(evidenceOf(rng, { users: 300 }), AuditOptions.parse({}), rng);
+const pause = (): Promise<void> => Promise.resolve();
+const audit = await auditRound(evidenceOf(rng, { users: 300 }), AuditOptions.parse({}), { rng, pause });
+const measured = audit.report;
 const report: AuditReport = {
   ...measured,
   user: {

@@ -35,6 +35,7 @@ test('populationOf reads a roster', () => {
       declaredUsers: 10,
       users: { roles: Int32Array.of(0, 2, 1) },
       recordCounts: Int32Array.of(2, 1, 3),
+      freshCounts: Int32Array.of(1, 0, 2),
       labels: Int32Array.of(0, 1, 0, 1, 1, 0),
       subpopulations: north.subpopulations,
       canaries: Int32Array.of(0, 1),
@@ -46,6 +47,7 @@ test('populationOf reads a roster', () => {
   expect([...population.recordOffsets]).toEqual([0, 2, 3, 6]);
   expect(numRecords(population)).toBe(6);
   expect(population.subpopulations).toBe(north.subpopulations);
+  expect(population.freshCounts).toEqual(Int32Array.of(1, 0, 2));
 });
 
 describe('mergePopulations', () => {

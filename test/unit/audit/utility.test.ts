@@ -15,6 +15,7 @@ const signals: RecordSignals = {
   loss: Float32Array.of(0.5, 1, 100, 0.25, 0.25, 100),
   margin: Float32Array.of(0.5, 1, -50, -3, 0, 50),
   hinge: Float32Array.of(2, 1, -50, -3, 0, 50),
+  entropy: new Float32Array(6),
   modifiedEntropy: new Float32Array(6),
 };
 

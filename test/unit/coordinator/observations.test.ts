@@ -26,7 +26,12 @@ function scored(...bases: readonly (readonly [SiteId, number])[]): Map<SiteId, R
   return new Map(bases.map(([site, base]) => [site, under(base)]));
 }
 
-const begun: Observations = { initial: scored([east, 10], [north, 20], [west, 30]), lossHistory: new Map() };
+const begun: Observations = {
+  initial: scored([east, 10], [north, 20], [west, 30]),
+  references: [scored([east, 5], [north, 5], [west, 5])],
+  lossHistory: new Map(),
+  marginHistory: new Map(),
+};
 
 describe('what the attacker has seen', () => {
   test("is each user's mean loss after every round, site by site", () => {
@@ -74,6 +79,10 @@ describe('the evidence of a round', () => {
     });
     expect(evidence.current.loss).toEqual(Float32Array.of(4, 6, 8, 5, 7, 9, 6, 8, 10));
     expect(evidence.initial.loss).toEqual(Float32Array.of(10, 12, 14, 20, 22, 24, 30, 32, 34));
+    expect(evidence.marginHistory).toEqual(
+      evidence.lossHistory.map((losses) => losses.map((value) => -value)),
+    );
+    expect(evidence.references.map(({ loss }) => loss)).toEqual([Float32Array.of(5, 7, 9, 5, 7, 9, 5, 7, 9)]);
     expect(evidence.current.margin).toEqual(evidence.current.loss.map((value) => -value));
     expect(evidence.lossHistory).toEqual([
       Float32Array.of(2, 5, 3, 6, 4, 7),
@@ -94,8 +103,19 @@ describe('the evidence of a round', () => {
     expect(back.lossHistory.map((losses) => losses.subarray(2, 4))).toEqual([means(2), means(2), means(8)]);
   });
 
+  test('leaves out a reference model that a site of the round did not score', () => {
+    const now = scored([east, 4], [north, 5], [west, 6]);
+    const after = { ...observed(first, now, sites), references: [scored([east, 5]), begun.references[0]!] };
+    expect(evidenceOf(after, now, sites).references).toHaveLength(1);
+  });
+
   test('leaves out a site that never scored the initial model', () => {
-    const late: Observations = { initial: scored([east, 10], [west, 30]), lossHistory: new Map() };
+    const late: Observations = {
+      initial: scored([east, 10], [west, 30]),
+      references: [scored([east, 5], [north, 5], [west, 5])],
+      lossHistory: new Map(),
+      marginHistory: new Map(),
+    };
     const now = scored([east, 1], [north, 2], [west, 3]);
     const evidence = evidenceOf(observed(late, now, sites), now, sites);
     expect(evidence.population.subpopulations[0]?.vocabulary).toEqual(['east', 'west']);

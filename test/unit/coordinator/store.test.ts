@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openStore, type Store } from '../../../coordinator/store/store.ts';
@@ -10,6 +10,11 @@ import { refusalOf, temporaryFolder } from '../../support/temporary.ts';
 const round = (index: number): RoundIndex => RoundIndex.parse(index);
 const [east, west] = [SiteId.parse('east'), SiteId.parse('west')];
 const moments = (index: number): Uint8Array => Uint8Array.of(index, 200, 0);
+
+const scores = (index: number): { all: Uint8Array; declared: Uint8Array } => ({
+  all: Uint8Array.of(index, 1),
+  declared: Uint8Array.of(index, 2),
+});
 
 async function opened(directory: string): Promise<Store> {
   const store = await openStore(directory);
@@ -24,7 +29,11 @@ async function twoRounds(): Promise<string> {
   await store.runId('tiny-1');
   await store.saveManifest(aManifest());
   for (const index of [0, 1])
-    await store.finish({ report: aReport({ round: index }), optimizer: moments(index) });
+    await store.finish({
+      report: aReport({ round: index }),
+      optimizer: moments(index),
+      scores: scores(index),
+    });
   await store.close();
   return directory;
 }
@@ -77,14 +86,35 @@ describe('a run directory', () => {
     damage(join(directory, 'rounds.jsonl'));
     const store = await opened(directory);
     expect(log(directory)).toBe(lines(0, 1));
-    await store.finish({ report: aReport({ round: 2 }), optimizer: moments(2) });
+    await store.finish({ report: aReport({ round: 2 }), optimizer: moments(2), scores: scores(2) });
     expect(log(directory)).toBe(lines(0, 1, 2));
+  });
+
+  test('mends copies of scores: one file for each round, and one of the newest with every attack', async () => {
+    const directory = await twoRounds();
+    const file = (name: string): string => join(directory, 'scores', `${name}.safetensors`);
+    const bytes = (name: string): number[] => [...readFileSync(file(name))];
+    expect(readdirSync(join(directory, 'scores')).toSorted()).toEqual([
+      'newest.safetensors',
+      'round-00000.safetensors',
+      'round-00001.safetensors',
+    ]);
+    rmSync(file('round-00000'));
+    writeFileSync(file('newest'), 'torn');
+    await opened(directory);
+    expect([bytes('round-00000'), bytes('round-00001'), bytes('newest')]).toEqual([
+      [0, 2],
+      [1, 2],
+      [1, 1],
+    ]);
   });
 
   test('takes a round once: report and optimizer stay together', async () => {
     const directory = await twoRounds();
     const store = await opened(directory);
-    await refusalOf(store.finish({ report: aReport({ round: 1, seed: 2 }), optimizer: moments(9) }));
+    await refusalOf(
+      store.finish({ report: aReport({ round: 1, seed: 2 }), optimizer: moments(9), scores: scores(9) }),
+    );
     expect(await store.reports()).toEqual([aReport({ round: 0 }), aReport({ round: 1 })]);
     expect(await store.optimizer()).toEqual(moments(1));
     expect(log(directory)).toBe(lines(0, 1));

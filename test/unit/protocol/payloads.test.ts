@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { RecordSignals } from '../../../shared/model/signals.ts';
+import type { Signals } from '../../../shared/model/signals.ts';
 import { ModelSpec } from '../../../shared/model/spec.ts';
 import type { NoisedUpdate } from '../../../shared/privacy/update.ts';
 import {
@@ -11,6 +11,7 @@ import {
   encodedModel,
   encodedSignals,
   encodedUpdate,
+  type SignalsShape,
   signalsBytes,
   updateBytes,
 } from '../../../shared/protocol/payloads.ts';
@@ -19,6 +20,10 @@ import { decodeTensors, encodeTensors } from '../../../shared/protocol/safetenso
 const withCode = (code: string): unknown => expect.objectContaining({ code });
 const finiteFloats = (length: number) =>
   fc.float32Array({ minLength: length, maxLength: length, noNaN: true, noDefaultInfinity: true });
+
+function fiveOf<T>(one: T): [T, T, T, T, T] {
+  return [one, one, one, one, one];
+}
 
 describe('updates', () => {
   test('come back exactly, in the exact size', () => {
@@ -56,18 +61,32 @@ describe('updates', () => {
 describe('signals', () => {
   const signals = fc
     .nat(8)
-    .chain((n) => fc.tuple(finiteFloats(n), finiteFloats(n), finiteFloats(n), finiteFloats(n)))
-    .map(
-      ([loss, margin, hinge, modifiedEntropy]): RecordSignals => ({ loss, margin, hinge, modifiedEntropy }),
-    );
+    .chain((n) => fc.tuple(fc.tuple(...fiveOf(finiteFloats(n))), finiteFloats(n), fc.boolean()))
+    .map(([[loss, margin, hinge, entropy, modifiedEntropy], users, hasEmbedding]): Signals => {
+      const embedding = { compactness: users, pair: users.map((x) => -x), separation: users };
+      const records = { loss, margin, hinge, entropy, modifiedEntropy };
+      return hasEmbedding ? { ...records, embedding } : records;
+    });
+  const shapeOf = ({ loss, embedding }: Signals): SignalsShape => ({
+    numRecords: loss.length,
+    numUsers: embedding?.pair.length ?? 0,
+    hasEmbedding: embedding !== undefined,
+  });
 
   test('come back exactly, in the exact size', () => {
     fc.assert(
       fc.property(signals, (given) => {
         const bytes = encodedSignals(given);
-        expect(bytes.length).toBe(signalsBytes(given.loss.length));
-        expect(decodedSignals(bytes, given.loss.length)).toEqual(given);
-        expect(() => decodedSignals(bytes, given.loss.length + 1)).toThrow(withCode('WRONG_SHAPE'));
+        expect(bytes.length).toBe(signalsBytes(shapeOf(given)));
+        expect(decodedSignals(bytes, shapeOf(given))).toEqual(given);
+        const shape = shapeOf(given);
+        const others = [
+          { ...shape, numRecords: shape.numRecords + 1 },
+          { ...shape, hasEmbedding: !shape.hasEmbedding },
+          ...(shape.hasEmbedding ? [{ ...shape, numUsers: shape.numUsers + 1 }] : []),
+        ];
+        for (const other of others)
+          expect(() => decodedSignals(bytes, other)).toThrow(withCode('WRONG_SHAPE'));
       }),
     );
   });
@@ -75,18 +94,19 @@ describe('signals', () => {
   test.each([NaN, Infinity, -Infinity])('with %s are neither sent nor taken', (value) => {
     const fine = Float32Array.of(0, 1);
     const bad = Float32Array.of(0, value);
-    expect(() => encodedSignals({ loss: fine, margin: bad, hinge: fine, modifiedEntropy: fine })).toThrow(
-      withCode('NON_FINITE'),
-    );
+    const rest = { hinge: fine, entropy: fine, modifiedEntropy: fine };
+    expect(() => encodedSignals({ loss: fine, margin: bad, ...rest })).toThrow(withCode('NON_FINITE'));
     const bytes = encodeTensors(
-      ['loss', 'margin', 'hinge', 'modifiedEntropy'].map((name) => ({
+      ['loss', 'margin', 'hinge', 'entropy', 'modifiedEntropy'].map((name) => ({
         name,
         dtype: 'F32',
         shape: [2],
         data: name === 'modifiedEntropy' ? bad : fine,
       })),
     );
-    expect(() => decodedSignals(bytes, 2)).toThrow(withCode('NON_FINITE'));
+    expect(() => decodedSignals(bytes, { numRecords: 2, numUsers: 0, hasEmbedding: false })).toThrow(
+      withCode('NON_FINITE'),
+    );
   });
 });
 

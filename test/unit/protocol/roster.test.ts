@@ -8,6 +8,7 @@ const roster: Roster = {
   declaredUsers: 1200,
   users: { roles: Int32Array.of(0, 1, 2) },
   recordCounts: Int32Array.of(1, 3, 2),
+  freshCounts: Int32Array.of(0, 2, 1),
   labels: Int32Array.of(0, 1, 2, 2, 0, 1),
   subpopulations: [
     { column: 'sex', vocabulary: ['F', 'M'], codes: Int32Array.of(0, 1, 1) },
@@ -33,6 +34,7 @@ const anyRoster = fc
           ...roster,
           users: { roles: Int32Array.from(users, ([role]) => role) },
           recordCounts: Int32Array.from(users, ([, count]) => count),
+          freshCounts: Int32Array.from(users, ([, count, coin]) => (count - 1) * coin),
           labels: Int32Array.from(labels),
           canaries: Int32Array.from(canaries),
           subpopulations: [
@@ -57,6 +59,9 @@ describe('roster', () => {
     ['record counts that do not add up', { recordCounts: Int32Array.of(1, 3, 1) }],
     ['a user without records', { recordCounts: Int32Array.of(0, 4, 2) }],
     ['a negative count', { recordCounts: Int32Array.of(-1, 5, 2) }],
+    ['a user without a record that may train', { freshCounts: Int32Array.of(1, 2, 1) }],
+    ['a negative count of fresh records', { freshCounts: Int32Array.of(0, -1, 1) }],
+    ['too few counts of fresh records', { freshCounts: Int32Array.of(0, 2) }],
     ['a label that is no class', { labels: Int32Array.of(0, 1, 2, 3, 0, 1) }],
     ['a negative label', { labels: Int32Array.of(0, 1, 2, -1, 0, 1) }],
     ['a role that does not exist', { users: { roles: Int32Array.of(0, 1, 3) } }],
@@ -88,6 +93,7 @@ describe('roster', () => {
       'canaries',
       'codes.0',
       'codes.1',
+      'freshCounts',
       'labels',
       'recordCounts',
       'roles',

@@ -77,7 +77,7 @@ describe('the verdict', () => {
     const { kind, sentences } = verdict([loud, quiet, quiet]);
     expect(kind).toBe('nothing-found');
     expect(sentences).toContain(
-      'Over 3 rounds the interval lay above 0.5 in 1; the largest AUC was 0.600, in round 50. All rounds share the same audit coins: without any leakage about one run in forty shows such intervals, and then in most of its rounds. The negative control failed in 1.',
+      'Over 3 rounds the interval lay above 0.5 in 1; the largest AUC was 0.600, in round 50. All rounds share the same audit coins: without any leakage about one run in forty shows such intervals, and then in most of its rounds. A control failed in 1.',
     );
   });
 

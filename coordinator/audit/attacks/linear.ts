@@ -1,0 +1,79 @@
+/**
+ * Solve A x = b for a symmetric positive definite A, shape (n, n) row-major, by Cholesky; in float64. A is not changed. A
+ * pivot that is not positive (rounding, of a nearly singular A) counts as the smallest positive one that keeps x finite.
+ */
+export function solved(matrix: Float64Array, right: Float64Array): Float64Array {
+  const n = right.length;
+  const factor = new Float64Array(n * n);
+  for (let row = 0; row < n; row++)
+    for (let column = 0; column <= row; column++) {
+      let sum = matrix[row * n + column] ?? 0;
+      for (let k = 0; k < column; k++) sum -= (factor[row * n + k] ?? 0) * (factor[column * n + k] ?? 0);
+      factor[row * n + column] =
+        row === column ? Math.sqrt(Math.max(sum, leastPivot)) : sum / (factor[column * n + column] ?? 1);
+    }
+  const x = right.slice();
+  for (let row = 0; row < n; row++) {
+    for (let k = 0; k < row; k++) x[row] = (x[row] ?? 0) - (factor[row * n + k] ?? 0) * (x[k] ?? 0);
+    x[row] = (x[row] ?? 0) / (factor[row * n + row] ?? 1);
+  }
+  for (let row = n - 1; row >= 0; row--) {
+    for (let k = row + 1; k < n; k++) x[row] = (x[row] ?? 0) - (factor[k * n + row] ?? 0) * (x[k] ?? 0);
+    x[row] = (x[row] ?? 0) / (factor[row * n + row] ?? 1);
+  }
+  return x;
+}
+
+const leastPivot = 1e-12;
+
+/**
+ * Weighted normal equations of a linear model with intercept in column 0: X' W X + ridge (not on the intercept), shape
+ * (n, n) row-major, for rows of `features`, shape (numRows, n), and weights, shape (numRows,).
+ */
+export function normalMatrix(features: Float64Array, weights: Float64Array, ridge: number): Float64Array {
+  const n = features.length / weights.length;
+  const matrix = new Float64Array(n * n);
+  weights.forEach((weight, row) => {
+    for (let i = 0; i < n; i++) {
+      const scaled = weight * (features[row * n + i] ?? 0);
+      for (let j = 0; j <= i; j++)
+        matrix[i * n + j] = (matrix[i * n + j] ?? 0) + scaled * (features[row * n + j] ?? 0);
+    }
+  });
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < i; j++) matrix[j * n + i] = matrix[i * n + j] ?? 0;
+    if (i > 0) matrix[i * n + i] = (matrix[i * n + i] ?? 0) + ridge;
+  }
+  return matrix;
+}
+
+/** X' v, shape (n,), of `features`, shape (numRows, n), and `values`, shape (numRows,). */
+export function transposedTimes(features: Float64Array, values: Float64Array): Float64Array {
+  const n = features.length / values.length;
+  const product = new Float64Array(n);
+  values.forEach((value, row) => {
+    for (let i = 0; i < n; i++) product[i] = (product[i] ?? 0) + value * (features[row * n + i] ?? 0);
+  });
+  return product;
+}
+
+/** X w, shape (numRows,), of `features`, shape (numRows, n), and coefficients, shape (n,). */
+export function times(features: Float64Array, coefficients: Float64Array): Float64Array {
+  const n = coefficients.length;
+  return Float64Array.from({ length: features.length / n }, (_, row) => {
+    let sum = 0;
+    for (let i = 0; i < n; i++) sum += (features[row * n + i] ?? 0) * (coefficients[i] ?? 0);
+    return sum;
+  });
+}
+
+/** Features of some users with the intercept first, shape (users.length, columns + 1), from columns of shape (numUsers,). */
+export function rowsOf(columns: readonly Float64Array[], users: Int32Array): Float64Array {
+  const width = columns.length + 1;
+  const rows = new Float64Array(users.length * width);
+  users.forEach((user, row) => {
+    rows[row * width] = 1;
+    for (const [index, column] of columns.entries()) rows[row * width + index + 1] = column[user] ?? 0;
+  });
+  return rows;
+}

@@ -1,0 +1,127 @@
+import { setImmediate } from 'node:timers/promises';
+import type { EmbeddingSignals } from './signals.ts';
+
+/** How records are grouped into users, and which of them embedding statistics may look at. */
+export interface UserRecordSets {
+  /** Shape (numRecords, numFeatures), row-major: equal records of a user count once. */
+  readonly features: Float32Array;
+  /** Shape (numUsers + 1,): records of user u stand in rows userOffsets[u] .. userOffsets[u + 1] - 1. */
+  readonly userOffsets: Int32Array;
+  /** Shape (numUsers,): whose centroids separation is measured to. */
+  readonly isReference: readonly boolean[];
+  /** Shape (numUsers,), the last records of each user that never train; where there are any, only they are looked at. */
+  readonly freshCounts: Int32Array;
+}
+
+/** One row of `width` numbers for each record. */
+export interface Embeddings {
+  readonly values: Float32Array;
+  readonly width: number;
+}
+
+/** Distinct records of a user that are looked at, the first ones: pairs grow with their square. */
+const mostRecords = 100;
+const usersInAStretch = 64;
+
+/**
+ * Compactness a_u, mean pair distance b_u and separation c_u of each user's embeddings (after Li, Rezaei and Liu 2022), in
+ * float64. Embeddings are scaled to L2 norm 1, because a shrinking norm imitates compactness (one of all zeros stays), and
+ * equal records of a user are dropped, because repetition does too. Needs no tensor library.
+ */
+export async function embeddingSignals(
+  embeddings: Embeddings,
+  users: UserRecordSets,
+): Promise<EmbeddingSignals> {
+  const numUsers = users.userOffsets.length - 1;
+  const signals = {
+    compactness: new Float32Array(numUsers).fill(-1),
+    pair: new Float32Array(numUsers).fill(-1),
+    separation: new Float32Array(numUsers).fill(-1),
+  };
+  const anyFresh = users.freshCounts.some((count) => count > 0);
+  const centroids: Float64Array[] = [];
+  const numDistinct = new Int32Array(numUsers);
+  for (let user = 0; user < numUsers; user++) {
+    const rows = distinctRows(users, user, anyFresh).map((record) => unitRow(embeddings, record));
+    const centroid = meanRow(rows, embeddings.width);
+    centroids.push(centroid);
+    numDistinct[user] = rows.length;
+    if (rows.length >= 2) {
+      signals.compactness[user] = mean(rows.map((row) => distance(row, centroid)));
+      signals.pair[user] = meanPairDistance(rows);
+    }
+    if (user % usersInAStretch === 0) await setImmediate();
+  }
+  const isCentre = (user: number): boolean =>
+    users.isReference[user] === true && (numDistinct[user] ?? 0) > 0;
+  const reference = centroids.flatMap((centroid, user) => (isCentre(user) ? [{ user, centroid }] : []));
+  for (const [user, centroid] of centroids.entries()) {
+    const least = (numDistinct[user] ?? 0) >= 2 ? separation({ user, centroid }, reference) : Infinity;
+    if (least < Infinity) signals.separation[user] = least;
+    if (user % usersInAStretch === 0) await setImmediate();
+  }
+  return signals;
+}
+
+/** Records of a user whose features differ, in row order; only fresh ones where the site keeps some. */
+function distinctRows(
+  { features, userOffsets, freshCounts }: UserRecordSets,
+  user: number,
+  anyFresh: boolean,
+): number[] {
+  const numFeatures = features.length / Math.max(1, userOffsets.at(-1) ?? 0);
+  const end = userOffsets[user + 1] ?? 0;
+  const start = anyFresh ? end - (freshCounts[user] ?? 0) : (userOffsets[user] ?? 0);
+  const seen = new Set<string>();
+  const rows: number[] = [];
+  for (let record = start; record < end && rows.length < mostRecords; record++) {
+    const row = features.subarray(record * numFeatures, (record + 1) * numFeatures);
+    const key = Buffer.from(row.buffer, row.byteOffset, row.byteLength).toString('latin1');
+    if (!seen.has(key)) rows.push(record);
+    seen.add(key);
+  }
+  return rows;
+}
+
+function unitRow({ values, width }: Embeddings, record: number): Float64Array {
+  const row = Float64Array.from(values.subarray(record * width, (record + 1) * width));
+  const norm = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
+  return norm > 0 ? row.map((value) => value / norm) : row;
+}
+
+function meanRow(rows: readonly Float64Array[], width: number): Float64Array {
+  const sum = new Float64Array(width);
+  for (const row of rows)
+    row.forEach((value, index) => (sum[index] = (sum[index] ?? 0) + value / rows.length));
+  return sum;
+}
+
+function meanPairDistance(rows: readonly Float64Array[]): number {
+  let sum = 0;
+  for (const [index, row] of rows.entries())
+    for (const other of rows.slice(index + 1)) sum += distance(row, other);
+  return sum / ((rows.length * (rows.length - 1)) / 2);
+}
+
+interface Centre {
+  readonly user: number;
+  readonly centroid: Float64Array;
+}
+
+/** Distance to the nearest other centre; Infinity without any. */
+function separation({ user, centroid }: Centre, centres: readonly Centre[]): number {
+  let least = Infinity;
+  for (const centre of centres)
+    if (centre.user !== user) least = Math.min(least, distance(centroid, centre.centroid));
+  return least;
+}
+
+function distance(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let index = 0; index < a.length; index++) sum += ((a[index] ?? 0) - (b[index] ?? 0)) ** 2;
+  return Math.sqrt(sum);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
