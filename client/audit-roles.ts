@@ -14,8 +14,19 @@ export const AuditUsers = z.strictObject({
   fraction: z.number().min(0).max(1).default(0.2),
   /** Share of the audit users that never train and calibrate attacks; the others flip a fair coin: member or held-out. */
   referenceFraction: z.number().min(0).lt(1).default(0.2),
+  canaries: z
+    .strictObject({
+      /** Extra users without a person behind them: copies of audit users with every label changed to a wrong one. */
+      mislabelled: z.number().int().min(0).max(10_000).default(0),
+    })
+    .prefault({}),
+  /** Whether the roster tells where each audit user stands in the space of features (16 coordinates at most). */
+  places: z.boolean().default(true),
 });
 export type AuditUsers = z.infer<typeof AuditUsers>;
+
+/** The two shares that decide the roles. */
+export type AuditShares = Pick<AuditUsers, 'fraction' | 'referenceFraction'>;
 
 /** Audit users of a run: index in the shard (ascending) and role: 0 member, 1 held-out, 2 reference. */
 export interface AuditRoles {
@@ -33,7 +44,7 @@ export interface RoleSource {
 }
 
 /** The audit roles of a run, before they are kept in the ledger: of linked users the same at all sites, else this site's own. */
-export function rolesFor(run: RunId, { shard, rng, linkage }: RoleSource, options: AuditUsers): AuditRoles {
+export function rolesFor(run: RunId, { shard, rng, linkage }: RoleSource, options: AuditShares): AuditRoles {
   return linkage === undefined
     ? flipRoles(shard, options, rng.fork('audit roles'))
     : linkedRoles(run, linkage, options);
@@ -44,7 +55,7 @@ export function rolesFor(run: RunId, { shard, rng, linkage }: RoleSource, option
  * else is in the data changes nothing. A person at several sites is audited, and counts, at one of them; the others only
  * keep her out of training where she is not a member.
  */
-function linkedRoles(run: RunId, linkage: Linkage, options: AuditUsers): AuditRoles {
+function linkedRoles(run: RunId, linkage: Linkage, options: AuditShares): AuditRoles {
   const [users, roles, heldOutElsewhere]: [number[], number[], number[]] = [[], [], []];
   linkage.pseudonyms.forEach((pseudonym, user) => {
     const { audited, reference, member } = roleDraw(linkage.key, run, pseudonym);
@@ -66,7 +77,7 @@ function linkedRoles(run: RunId, linkage: Linkage, options: AuditUsers): AuditRo
  * Choose the audit users and flip each one's own fair coin, independently and before anything is trained. Without that coin
  * every attack would measure how the groups differ, not membership (algorithms D5).
  */
-export function flipRoles(shard: Shard, options: AuditUsers, rng: Rng): AuditRoles {
+export function flipRoles(shard: Shard, options: AuditShares, rng: Rng): AuditRoles {
   const order = shuffled(rng.fork('audit users'), numUsers(shard));
   const audited = order.slice(0, Math.round(options.fraction * order.length));
   const numReference = Math.round(options.referenceFraction * audited.length);
@@ -102,11 +113,17 @@ export function unpackRoles(packed: Int32Array): AuditRoles {
   };
 }
 
-/** What the coordinator learns of the audit users: roles, labels, groups, record counts. No identifiers. */
+/** What a roster says beside the audit users' own records. */
+export type RosterFacts = Pick<Roster, 'declaredUsers' | 'privacy' | 'places'> & {
+  /** Indices of the shard's users who are mislabelled canaries; none when left out. */
+  readonly mislabelled?: ReadonlySet<number>;
+};
+
+/** What the coordinator learns of the audit users: roles, labels, groups, record counts, strata, places. No identifiers. */
 export function rosterOf(
   shard: Shard,
   audit: AuditRoles,
-  site: Pick<Roster, 'declaredUsers' | 'privacy'>,
+  { mislabelled, places, ...site }: RosterFacts,
 ): Roster {
   const { labels, userOffsets, subpopulations } = selectUsers(shard, audit.users);
   return {
@@ -115,5 +132,7 @@ export function rosterOf(
     recordCounts: audit.users.map((_, index) => (userOffsets[index + 1] ?? 0) - (userOffsets[index] ?? 0)),
     labels,
     subpopulations,
+    ...(mislabelled?.size && { strata: audit.users.map((user) => (mislabelled.has(user) ? 1 : 0)) }),
+    ...(places && { places }),
   };
 }

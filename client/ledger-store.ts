@@ -223,8 +223,8 @@ export async function usersOf(db: Kysely<Tables>, hash: Sha256): Promise<UserWei
   return users;
 }
 
-/** The audit coins of a run. Throws LEDGER_CORRUPT when they were changed. */
-export async function rolesOf(db: Kysely<Tables>, run: RunId): Promise<Int32Array | undefined> {
+/** The audit coins of a run, or what else was drawn for it, under its key. Throws LEDGER_CORRUPT when they were changed. */
+export async function rolesOf(db: Kysely<Tables>, run: string): Promise<Int32Array | undefined> {
   const row = await db
     .selectFrom('roles')
     .select([blob('bytes').as('bytes'), blob('sha256').as('sha256')])
@@ -237,8 +237,8 @@ export async function rolesOf(db: Kysely<Tables>, run: RunId): Promise<Int32Arra
   return new Int32Array(bytes.buffer);
 }
 
-/** Keep the audit coins of a run, and return them. */
-export async function keptRoles(db: Kysely<Tables>, run: RunId, flipped: Int32Array): Promise<Int32Array> {
+/** Keep them under a key that has none yet, and return them. */
+export async function keptRoles(db: Kysely<Tables>, run: string, flipped: Int32Array): Promise<Int32Array> {
   const bytes = Buffer.from(flipped.buffer, flipped.byteOffset, flipped.byteLength);
   await db
     .insertInto('roles')

@@ -72,6 +72,8 @@ export interface SiteLedger extends LedgerView {
   noiseState(run: RunId): Promise<Uint8Array | undefined>;
   /** The audit roles of a run; `flip` is called, and its result kept, when there are none yet. */
   roles(run: RunId, flip: () => Int32Array): Promise<Int32Array>;
+  /** The mislabelled canaries of a run, drawn and kept in the same way. */
+  mislabelled(run: RunId, draw: () => Int32Array): Promise<Int32Array>;
   close(): Promise<void>;
 }
 
@@ -198,6 +200,11 @@ function ledgerOn({ db, close }: LedgerFile, opened: Opened): SiteLedger {
       return hash && store.noiseStateOf(db, run, hash);
     },
     roles: async (run, flip) => (await store.rolesOf(db, run)) ?? store.keptRoles(db, run, flip()),
+    mislabelled: async (run, draw) => {
+      // No run has such an id: ids hold no blank.
+      const key = `${run} mislabelled`;
+      return (await store.rolesOf(db, key)) ?? store.keptRoles(db, key, draw());
+    },
     close,
   };
 }

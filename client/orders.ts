@@ -1,6 +1,7 @@
 import { setTimeout as waitMs } from 'node:timers/promises';
 import type { Identity, PublicKey } from '../shared/crypto/identity.ts';
 import { selectUsers } from '../shared/data/partition.ts';
+import { placesOf } from '../shared/data/places.ts';
 import type { Shard } from '../shared/data/shard.ts';
 import { type ErrorCode, ParleyError } from '../shared/errors.ts';
 import { recordSignals } from '../shared/model/evaluate.ts';
@@ -10,18 +11,12 @@ import type { EnrolTask, Plan, ScoreTask } from '../shared/protocol/plan.ts';
 import { encodedRoster } from '../shared/protocol/roster.ts';
 import { sealed } from '../shared/protocol/signed.ts';
 import { RoundIndex, type RunId, type SiteId } from '../shared/units.ts';
-import {
-  type AuditRoles,
-  type AuditUsers,
-  packRoles,
-  rolesFor,
-  rosterOf,
-  unpackRoles,
-} from './audit-roles.ts';
+import { type AuditUsers, rosterOf } from './audit-roles.ts';
 import type { Models } from './models.ts';
 import { participate } from './participate.ts';
+import { usersOf } from './run-users.ts';
 import type { Session } from './session.ts';
-import { type SiteBeforeCoins, trainableUsers } from './site.ts';
+import type { SiteBeforeCoins } from './site.ts';
 import { upload } from './transfer.ts';
 
 /** What carrying out orders takes. */
@@ -40,14 +35,17 @@ export interface Desk {
   readonly note: (text: string) => void;
 }
 
-/** Enrol: flip the audit coins, once for each run, and send the roster of audit users. */
+/** Enrol: flip the audit coins and draw the canaries, once for each run, and send the roster of audit users. */
 export async function enrol(task: EnrolTask, desk: Desk): Promise<void> {
   const { shard } = desk.site;
   assertFits(task, shard);
-  const roles = await rolesOf(task.run, desk);
-  const declaredUsers = desk.declaredUsers ?? trainableUsers(shard, roles).length;
+  const users = await usersOf(task.run, desk.site, desk.audit);
+  const people = users.trainable.filter((user) => !users.canaries.has(user));
+  const declaredUsers = desk.declaredUsers ?? people.length;
   const privacy = desk.site.rng.kind === 'secure' ? 'private' : 'simulation: not private';
-  const roster = rosterOf(shard, roles, { declaredUsers, privacy });
+  const places = desk.audit.places ? placesOf(users.shard, users.roles.users, task.run) : undefined;
+  const facts = { declaredUsers, privacy, places, mislabelled: users.canaries } as const;
+  const roster = rosterOf(users.shard, users.roles, facts);
   await send(
     {
       run: task.run,
@@ -72,8 +70,8 @@ export async function takePart(plan: Plan, arrivedMs: number, desk: Desk): Promi
   try {
     const parameters = await desk.models.parameters(plan.model);
     const trainer = await desk.models.trainer(plan.model.spec);
-    const trainable = trainableUsers(desk.site.shard, await rolesOf(plan.run, desk));
-    const release = await participate(plan, parameters, { ...desk.site, trainable }, trainer);
+    const users = await usersOf(plan.run, desk.site, desk.audit);
+    const release = await participate(plan, parameters, { ...desk.site, ...users }, trainer);
     await untilTick(plan, arrivedMs, desk);
     await send({ run: plan.run, round: plan.round, stage: 'update', bytes: release.bytes }, desk);
   } catch (error) {
@@ -101,8 +99,8 @@ function noteRefused(reply: Reply, { note }: Desk): void {
 /** Score the audit users under a model: signals of records whose users are outside the promise. */
 export async function score(task: ScoreTask, desk: Desk): Promise<void> {
   const parameters = await desk.models.parameters(task.model);
-  const { users } = await rolesOf(task.run, desk);
-  const signals = await recordSignals(task.model.spec, parameters, selectUsers(desk.site.shard, users));
+  const { shard, roles } = await usersOf(task.run, desk.site, desk.audit);
+  const signals = await recordSignals(task.model.spec, parameters, selectUsers(shard, roles.users));
   await send({ run: task.run, round: task.version, stage: 'signals', bytes: encodedSignals(signals) }, desk);
 }
 
@@ -131,11 +129,6 @@ const reasonsToDecline: ReadonlySet<ErrorCode> = new Set([
   'WRONG_SHAPE',
   'NON_FINITE',
 ]);
-
-async function rolesOf(run: RunId, { site, audit }: Desk): Promise<AuditRoles> {
-  const flip = (): Int32Array => packRoles(rolesFor(run, site, audit));
-  return unpackRoles(await site.ledger.roles(run, flip));
-}
 
 function assertFits(task: EnrolTask, { numFeatures, numClasses }: Shard): void {
   if (task.numFeatures === numFeatures && task.numClasses === numClasses) return;

@@ -1,5 +1,6 @@
 import { classCalibration } from './class-calibration.ts';
 import { type Evidence, meanByUser } from './evidence.ts';
+import { neighbourDifference, neighbourPool } from './neighbours.ts';
 
 /**
  * An attack: one score per user, shape (numUsers,), larger = more likely member. It is a pure function of the evidence and
@@ -15,6 +16,7 @@ export const attackNames = [
   'loss',
   'modified-entropy',
   'margin',
+  'neighbour-difference',
 ] as const;
 export type AttackName = (typeof attackNames)[number];
 
@@ -25,7 +27,13 @@ export const attacks: Readonly<Record<AttackName, Attack>> = {
   loss: lowLoss,
   'modified-entropy': lowModifiedEntropy,
   margin: largeMargin,
+  'neighbour-difference': overNeighbours,
 };
+
+/** Whether an attack has what it needs: the comparison with neighbours needs places and non-members. */
+export function isMeasurable(attack: AttackName, { population }: Evidence): boolean {
+  return attack !== 'neighbour-difference' || neighbourPool(population) !== undefined;
+}
 
 /**
  * Mean over a user's records of log(p_current / p_initial) of the true class, in nats: how much better the model knows the
@@ -72,4 +80,12 @@ function lowModifiedEntropy({ population, current }: Evidence): Float64Array {
 /** Mean margin of a user's records, log(p_y / (1 - p_y)) from logits (the statistic of LiRA, without shadow models). */
 function largeMargin({ population, current }: Evidence): Float64Array {
   return meanByUser(population, (record) => current.margin[record] ?? 0);
+}
+
+/**
+ * Mean log-ratio less its mean over the 30 non-members that stand nearest in the space of features (Rezaei and Liu 2022, with
+ * neighbours for the subpopulation): what the model knows of her beyond what it knows of people like her.
+ */
+function overNeighbours(evidence: Evidence): Float64Array {
+  return neighbourDifference(evidence.population, meanLogRatio(evidence));
 }

@@ -25,7 +25,7 @@ describe('auditRound', () => {
   test('puts the declared attack first and every other one beside it', () => {
     expect(report.user.attack).toBe('mean-log-ratio');
     expect([report.user, ...report.attacks].map(({ attack }) => attack).toSorted()).toEqual(
-      [...attackNames].toSorted(),
+      attackNames.filter((name) => name !== 'neighbour-difference').toSorted(),
     );
     const margin = auditRound(evidence, { ...options, attack: 'margin' }, rng);
     expect(margin.user.attack).toBe('margin');
@@ -33,7 +33,8 @@ describe('auditRound', () => {
   });
 
   test('reports every group, the small ones as not testable', () => {
-    expect(report.groups).toHaveLength(42);
+    const single = report.groups.filter(({ column }) => !column.includes(' & '));
+    expect(single).toHaveLength(42);
     expect(new Set(report.groups.map(({ status }) => status))).toEqual(new Set(['tested', 'not-testable']));
     expect(report.worstGroup?.low).toBeLessThan(report.worstGroup?.high ?? 0);
   });
@@ -77,6 +78,7 @@ test('AuditOptions has the documented defaults', () => {
   expect(options).toEqual({
     attack: 'mean-log-ratio',
     minGroupSize: 20,
+    pairs: true,
     multipleTesting: 'holm',
     fprs: [0.01, 0.001],
     level: 0.95,
