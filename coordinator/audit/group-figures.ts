@@ -44,7 +44,10 @@ const advantageFpr = 0.1;
  * advance for them and for the members. Undefined where the first half has fewer than nine users, which allows no threshold.
  */
 export function advantageAt(members: Float64Array, heldOut: Float64Array): Advantage | undefined {
-  const calibration = heldOut.filter((_, index) => index % 2 === 0).sort().reverse();
+  const calibration = heldOut
+    .filter((_, index) => index % 2 === 0)
+    .sort()
+    .reverse();
   const evaluation = heldOut.filter((_, index) => index % 2 === 1);
   const threshold = calibration[Math.floor(advantageFpr * (calibration.length + 1) + 1e-9) - 1];
   if (threshold === undefined) return undefined;

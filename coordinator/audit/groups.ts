@@ -52,7 +52,12 @@ export function fallbackOf({ parent }: Group, minGroupSize: number): ParentGroup
 }
 
 function single({ column, vocabulary, codes }: SubpopulationColumn, { roles }: AuditPopulation): Group[] {
-  const found = vocabulary.map((value) => ({ column, value, members: [] as number[], heldOut: [] as number[] }));
+  const found = vocabulary.map((value) => ({
+    column,
+    value,
+    members: [] as number[],
+    heldOut: [] as number[],
+  }));
   roles.forEach((role, user) => {
     const group = found[codes[user] ?? -1];
     if (role === 'member') group?.members.push(user);

@@ -34,7 +34,11 @@ export function vulnerableUsers(
   scores: Float64Array,
   { groups, minGroupSize }: { groups: readonly Group[]; minGroupSize: number },
 ): VulnerableUsers {
-  const comparisons = comparisonsOf(population, scores, groups.filter((group) => isTestable(group, minGroupSize)));
+  const comparisons = comparisonsOf(
+    population,
+    scores,
+    groups.filter((group) => isTestable(group, minGroupSize)),
+  );
   const tested = testedUsers(population, scores, comparisons);
   const adjusted = benjaminiHochberg(Float64Array.from(tested, ({ pValue }) => pValue));
   const isFlagged = (index: number): boolean => (adjusted[index] ?? 1) <= falseDiscoveryRate;

@@ -1,20 +1,14 @@
 import type { Manifest } from '../../shared/protocol/manifest.ts';
 import { attackChart, epsilonChart, rocChart, tprChart, utilityChart } from './charts.ts';
 import { claimsSection } from './claims.ts';
+import { groupsTable, vulnerableSection } from './group-tables.ts';
 import { headlineSection, pageHeader, verdictBox } from './headline.ts';
 import { html, type Markup, trusted } from './markup.ts';
 import { isSimulation, type ReportedRun, type SeedRun } from './run.ts';
 import { seedsBody } from './seeds-sections.ts';
 import { style } from './style.ts';
 import { table } from './table.ts';
-import {
-  attacksTable,
-  declaredTable,
-  groupsTable,
-  publishedTable,
-  roundsTable,
-  sitesTable,
-} from './tables.ts';
+import { attacksTable, declaredTable, publishedTable, roundsTable, sitesTable } from './tables.ts';
 import { counted, countText, roundNumber } from './words.ts';
 
 /**
@@ -33,6 +27,7 @@ export function reportHtml(run: ReportedRun): string {
 ${utilityChart(reports, last)}${epsilonChart(reports, last)}${attackChart(reports, last)}${tprChart(reports)}</div></section>`,
           html`<section id="attacks"><h2>Attacks at round ${roundNumber(last)}</h2><div class="charts">${rocChart(last)}${declaredTable(last)}</div>${attacksTable(last)}</section>`,
           html`<section id="subpopulations"><h2>Subpopulations</h2>${groupsTable(last)}</section>`,
+          ...[vulnerableSection(last)].filter((section) => section !== null),
         ];
   return page(manifest.name, [
     pageHeader(run),

@@ -40,8 +40,7 @@ function meanFeatures({ features, numFeatures, userOffsets }: Shard, user: numbe
   const mean = new Float64Array(numFeatures);
   for (let record = start; record < end; record++)
     for (let feature = 0; feature < numFeatures; feature++)
-      mean[feature] =
-        (mean[feature] ?? 0) + (features[record * numFeatures + feature] ?? 0) / (end - start);
+      mean[feature] = (mean[feature] ?? 0) + (features[record * numFeatures + feature] ?? 0) / (end - start);
   return mean;
 }
 

@@ -122,7 +122,8 @@ function placesIn(file: TensorFile, numUsers: number): Pick<Roster, 'places'> {
   const tensor = file.tensors.get('places');
   if (tensor === undefined) return {};
   const dims = tensor.shape[1] ?? 0;
-  if (dims < 1 || dims > maxPlaceDims) throw wrong(`places have ${dims} coordinates, at most ${maxPlaceDims}`);
+  if (dims < 1 || dims > maxPlaceDims)
+    throw wrong(`places have ${dims} coordinates, at most ${maxPlaceDims}`);
   return { places: { dims, coordinates: finite(f32(file, 'places', [numUsers, dims]), 'places') } };
 }
 
