@@ -41,7 +41,7 @@ async function drawnUsers(run: RunId, site: SiteBeforeCoins, audit: AuditUsers):
   const own = unpackRoles(await ledger.roles(run, flip));
   const draw = (): Int32Array =>
     packMislabelled(
-      drawMislabelled(shard, own, audit.canaries.mislabelled, rng.fork(`mislabelled canaries of run ${run}`)),
+      drawMislabelled(shard, own, audit.canaries.mislabelled, rng.fork('mislabelled canaries')),
     );
   const mislabelled = unpackMislabelled(await ledger.mislabelled(run, draw));
   const roles = rolesWithMislabelled(shard, own, mislabelled);

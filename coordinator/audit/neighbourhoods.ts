@@ -10,6 +10,9 @@ export const neighbourhoodColumn = 'neighbourhood';
 
 const numClusters = 8;
 const mostSteps = 50;
+const starts = 8;
+/** Clusters are made of so many users at most, evenly spread over the rosters. */
+const mostPoints = 2000;
 
 /**
  * Adds the column `neighbourhood` to populations that have places: 8 clusters of all ordinary audit users by k-means (Lloyd
@@ -27,7 +30,11 @@ export function withNeighbourhoods<K>(
     const { places } = populationOfUsers(population, ordinaryUsers(population));
     return places ? rowsOf(places) : [];
   });
-  const centres = clusterCentres(points, rng);
+  const step = Math.max(1, Math.ceil(points.length / mostPoints));
+  const centres = clusterCentres(
+    points.filter((_, index) => index % step === 0),
+    rng,
+  );
   return new Map(
     [...populations].map(([key, population]) => {
       const { places } = population;
@@ -39,9 +46,15 @@ export function withNeighbourhoods<K>(
 
 type Point = Float32Array | Float64Array;
 
-/** Centres of at most 8 clusters; fewer when there are fewer distinct points. */
+/** Centres of at most 8 clusters, the closest to their points of eight starts; fewer when there are fewer distinct points. */
 export function clusterCentres(points: readonly Point[], rng: Rng): Float64Array[] {
-  let centres = firstCentres(points, rng);
+  const found = Array.from({ length: starts }, () => settled(points, firstCentres(points, rng)));
+  const spreads = found.map((centres) => gapsTo(points, centres).reduce((sum, gap) => sum + gap, 0));
+  return found[spreads.indexOf(Math.min(...spreads))] ?? [];
+}
+
+function settled(points: readonly Point[], first: readonly Float64Array[]): Float64Array[] {
+  let centres = [...first];
   for (let step = 0; step < mostSteps; step++) {
     const moved = meansOf(points, centres);
     const still = moved.every((centre, index) => distance(centre, centres[index] ?? centre) === 0);
@@ -51,11 +64,16 @@ export function clusterCentres(points: readonly Point[], rng: Rng): Float64Array
   return centres;
 }
 
+/** Squared distance of each point to its nearest centre. */
+function gapsTo(points: readonly Point[], centres: readonly Float64Array[]): number[] {
+  return points.map((point) => distance(point, centres[closest(point, centres)] ?? point));
+}
+
 function firstCentres(points: readonly Point[], rng: Rng): Float64Array[] {
   if (points.length === 0) return [];
   const centres = [Float64Array.from(points[uniformBelow(rng, points.length)] ?? [])];
   while (centres.length < numClusters) {
-    const gaps = points.map((point) => distance(point, centres[closest(point, centres)] ?? point));
+    const gaps = gapsTo(points, centres);
     const total = gaps.reduce((sum, gap) => sum + gap, 0);
     if (total === 0) break;
     let left = rng.uniform() * total;
@@ -85,8 +103,12 @@ function meansOf(points: readonly Point[], centres: readonly Float64Array[]): Fl
 }
 
 function closest(point: Point, centres: readonly Float64Array[]): number {
-  const distances = centres.map((centre) => distance(point, centre));
-  return distances.indexOf(Math.min(...distances));
+  let [nearest, smallest] = [0, Infinity];
+  for (const [index, centre] of centres.entries()) {
+    const gap = distance(point, centre);
+    if (gap < smallest) [nearest, smallest] = [index, gap];
+  }
+  return nearest;
 }
 
 function distance(a: Point, b: Point): number {
