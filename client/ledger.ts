@@ -199,12 +199,8 @@ function ledgerOn({ db, close }: LedgerFile, opened: Opened): SiteLedger {
       )?.noiseStateSha256;
       return hash && store.noiseStateOf(db, run, hash);
     },
-    roles: async (run, flip) => (await store.rolesOf(db, run)) ?? store.keptRoles(db, run, flip()),
-    mislabelled: async (run, draw) => {
-      // No run has such an id: ids hold no blank.
-      const key = `${run} mislabelled`;
-      return (await store.rolesOf(db, key)) ?? store.keptRoles(db, key, draw());
-    },
+    roles: (run, flip) => store.drawnOnce(db, run, flip),
+    mislabelled: (run, draw) => store.drawnOnce(db, `${run} mislabelled`, draw),
     close,
   };
 }

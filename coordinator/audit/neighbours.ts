@@ -32,26 +32,30 @@ export function neighbourPool(population: AuditPopulation): Int32Array | undefin
  * The 30 users of a pool nearest to a user by Euclidean distance, herself left out, nearest first; all of them when the pool is
  * smaller. Among equal distances the earlier in the pool. Never a model's own embedding: that would leak into the null.
  */
-export function nearest({ dims, coordinates }: Places, user: number, pool: Int32Array): Int32Array {
-  const found = new Int32Array(Math.min(numNeighbours, pool.length));
-  const distances = new Float64Array(found.length).fill(Infinity);
+export function nearest(places: Places, user: number, pool: Int32Array): Int32Array {
+  const found = new Int32Array(numNeighbours);
+  const distances = new Float64Array(numNeighbours).fill(Infinity);
   let count = 0;
   for (const other of pool) {
     if (other === user) continue;
-    let distance = 0;
-    for (let axis = 0; axis < dims; axis++)
-      distance += ((coordinates[user * dims + axis] ?? 0) - (coordinates[other * dims + axis] ?? 0)) ** 2;
-    if (distance >= (distances.at(-1) ?? 0)) continue;
-    let at = Math.min(count, found.length - 1);
-    for (; at > 0 && (distances[at - 1] ?? 0) > distance; at--) {
-      distances[at] = distances[at - 1] ?? 0;
-      found[at] = found[at - 1] ?? 0;
-    }
+    const distance = squaredDistance(places, user, other);
+    let at = numNeighbours;
+    while (at > 0 && distance < (distances[at - 1] ?? 0)) at--;
+    if (at === numNeighbours) continue;
+    distances.copyWithin(at + 1, at, numNeighbours - 1);
+    found.copyWithin(at + 1, at, numNeighbours - 1);
     distances[at] = distance;
     found[at] = other;
-    count = Math.min(count + 1, found.length);
+    count = Math.min(count + 1, numNeighbours);
   }
   return found.subarray(0, count);
+}
+
+function squaredDistance({ dims, coordinates }: Places, a: number, b: number): number {
+  let sum = 0;
+  for (let axis = 0; axis < dims; axis++)
+    sum += ((coordinates[a * dims + axis] ?? 0) - (coordinates[b * dims + axis] ?? 0)) ** 2;
+  return sum;
 }
 
 /**

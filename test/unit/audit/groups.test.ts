@@ -31,9 +31,12 @@ function population(
 }
 
 const anyPopulation = fc
-  .array(fc.tuple(fc.constantFrom<Role>('member', 'held-out', 'reference'), fc.nat(2), fc.nat(3), fc.nat(1)), {
-    maxLength: 40,
-  })
+  .array(
+    fc.tuple(fc.constantFrom<Role>('member', 'held-out', 'reference'), fc.nat(2), fc.nat(3), fc.nat(1)),
+    {
+      maxLength: 40,
+    },
+  )
   .map((users) =>
     population(
       users.map(([role]) => role),
@@ -59,7 +62,8 @@ describe('declaredGroups', () => {
           const name = `${site!.vocabulary[site!.codes[user]!]} & ${ward!.vocabulary[ward!.codes[user]!]}`;
           expected.set(name, [...(expected.get(name) ?? []), user]);
         });
-        const users = ({ members, heldOut }: Group): number[] => [...members, ...heldOut].sort((a, b) => a - b);
+        const users = ({ members, heldOut }: Group): number[] =>
+          [...members, ...heldOut].sort((a, b) => a - b);
         expect(new Map(pairs.map((group) => [group.value, users(group)]))).toEqual(expected);
         expect(pairs.filter(({ column }) => column !== 'site & ward')).toEqual([]);
         for (const { parent, value } of pairs) expect(value.startsWith(`${parent?.value} & `)).toBe(true);
@@ -158,7 +162,12 @@ describe('advantageAt', () => {
         expect(advantageAt(members, moved)!.fpr).toBe(1);
         expect(found.low).toBeLessThanOrEqual(found.advantage);
         expect(found.high).toBeGreaterThanOrEqual(found.advantage);
-        expect(advantageAt(members.map((s) => s + 20), heldOut)!.tpr).toBe(1);
+        expect(
+          advantageAt(
+            members.map((s) => s + 20),
+            heldOut,
+          )!.tpr,
+        ).toBe(1);
       }),
     );
   });

@@ -73,7 +73,10 @@ describe('neighbourDifference', () => {
   test('takes away whatever varies slowly over the space, and leaves what is a user’s own', () => {
     const rng = seededRng(Seed.parse(9));
     const population = placed(rng, rolesOf({ member: 300, 'held-out': 300 }));
-    const scores = Float64Array.from({ length: 600 }, (_, user) => 10 * population.places!.coordinates[dims * user]!);
+    const scores = Float64Array.from(
+      { length: 600 },
+      (_, user) => 10 * population.places!.coordinates[dims * user]!,
+    );
     scores[7]! += 50;
     const spread = (values: Float64Array): number => Math.hypot(...values) / Math.sqrt(values.length);
     const difference = neighbourDifference(population, scores);
@@ -86,7 +89,10 @@ describe('neighbourDifference', () => {
       fc.property(seeds, fc.double({ min: -100, max: 100, noNaN: true }), (rng, shift) => {
         const population = placed(rng, rolesOf({ member: 20, 'held-out': 40 }));
         const scores = standardNormals(rng, 60);
-        const moved = neighbourDifference(population, scores.map((score) => score + shift));
+        const moved = neighbourDifference(
+          population,
+          scores.map((score) => score + shift),
+        );
         neighbourDifference(population, scores).forEach((value, user) => {
           expect(moved[user]).toBeCloseTo(value, 9);
         });
@@ -100,7 +106,9 @@ describe('neighbourhoods', () => {
   test('find clusters that lie apart', () => {
     const rng = seededRng(Seed.parse(4));
     const points = Array.from({ length: 800 }, (_, index) =>
-      standardNormals(rng, 2).map((value, axis) => 0.1 * value + 5 * (axis === 0 ? index % 8 : (index % 8) % 2)),
+      standardNormals(rng, 2).map(
+        (value, axis) => 0.1 * value + 5 * (axis === 0 ? index % 8 : (index % 8) % 2),
+      ),
     );
     const centres = clusterCentres(points, rng.fork('k-means'));
     expect(centres).toHaveLength(8);
@@ -130,12 +138,15 @@ describe('neighbourhoods', () => {
       mislabelled: Uint8Array.from({ length: 121 }, (_, user) => (user === 120 ? 1 : 0)),
     };
     const codes = (given: AuditPopulation): Int32Array =>
-      withNeighbourhoods(new Map([['a', given]]), seededRng(Seed.parse(1))).get('a')!.subpopulations[0]!.codes;
+      withNeighbourhoods(new Map([['a', given]]), seededRng(Seed.parse(1))).get('a')!.subpopulations[0]!
+        .codes;
     expect(codes(withCanary).subarray(0, 120)).toEqual(codes(population));
   });
 
   test('leave populations without places as they are', () => {
     const population = plainPopulation(rolesOf({ member: 3 }));
-    expect(withNeighbourhoods(new Map([['a', population]]), seededRng(Seed.parse(1))).get('a')).toBe(population);
+    expect(withNeighbourhoods(new Map([['a', population]]), seededRng(Seed.parse(1))).get('a')).toBe(
+      population,
+    );
   });
 });
