@@ -2,7 +2,6 @@ import type { Advantage, GroupResult } from '../../shared/protocol/audit-report.
 import { aucInterval, clopperPearson, tprAtFpr } from '../../shared/stats/interval.ts';
 import { conformalPValues } from './conformal.ts';
 import { minimumDetectableAuc } from './controls.ts';
-import type { SubpopulationOptions } from './subpopulation-attack.ts';
 
 type Tested = Extract<GroupResult, { status: 'tested' }>;
 
@@ -18,7 +17,7 @@ export interface GroupScores {
 /** The figures of a testable group from its scores, larger = more likely member; intervals as in subpopulationAttack. */
 export function groupFigures(
   { members, heldOut, pValue, numTested }: GroupScores,
-  options: SubpopulationOptions,
+  options: { readonly fprs: readonly number[]; readonly level: number },
 ): Omit<Tested, 'status' | 'column' | 'value'> {
   const level = 1 - (1 - options.level) / numTested;
   const conformal = conformalPValues(members, heldOut).sort();
