@@ -20,6 +20,8 @@ export const AuditUsers = z.strictObject({
     .strictObject({
       /** How many whose update is a public random direction. */
       directions: z.number().int().nonnegative().max(100_000).default(0),
+      /** How many that copy audit users' records with every label changed to a wrong one. */
+      mislabelled: z.number().int().nonnegative().max(10_000).default(0),
     })
     .prefault({}),
   /**
@@ -27,11 +29,16 @@ export const AuditUsers = z.strictObject({
    * records that the model never saw are measured on them. Not to be changed during a run.
    */
   freshFraction: z.number().min(0).lt(1).default(0),
+  /**
+   * Whether the roster tells where each audit user stands in the space of features (16 coordinates at most): of a user with
+   * one record and few features that is the record itself.
+   */
+  places: z.boolean().default(false),
 });
 export type AuditUsers = z.infer<typeof AuditUsers>;
 
 /** Who is an audit user, and in which role. */
-type Shares = Pick<AuditUsers, 'fraction' | 'referenceFraction'>;
+export type AuditShares = Pick<AuditUsers, 'fraction' | 'referenceFraction'>;
 
 /** Audit users of a run: index in the shard (ascending) and role: 0 member, 1 held-out, 2 reference. */
 export interface AuditRoles {
@@ -54,7 +61,7 @@ export interface RoleSource {
 export function rolesFor(
   run: RunId,
   { shard, rng, linkage }: RoleSource,
-  options: Shares & Partial<Pick<AuditUsers, 'canaries'>>,
+  options: AuditShares & Partial<Pick<AuditUsers, 'canaries'>>,
 ): AuditRoles {
   const roles =
     linkage === undefined
@@ -70,7 +77,7 @@ export function rolesFor(
  * else is in the data changes nothing. A person at several sites is audited, and counts, at one of them; the others only
  * keep her out of training where she is not a member.
  */
-function linkedRoles(run: RunId, linkage: Linkage, options: Shares): AuditRoles {
+function linkedRoles(run: RunId, linkage: Linkage, options: AuditShares): AuditRoles {
   const [users, roles, heldOutElsewhere]: [number[], number[], number[]] = [[], [], []];
   linkage.pseudonyms.forEach((pseudonym, user) => {
     const { audited, reference, member } = roleDraw(linkage.key, run, pseudonym);
@@ -96,7 +103,7 @@ function linkedRoles(run: RunId, linkage: Linkage, options: Shares): AuditRoles 
  * Each user's coins come from a stream of her own, by id: another user, added or removed, changes nobody else's role, and the
  * number of audit users does not tell the number of users.
  */
-export function flipRoles(shard: Shard, options: Shares, rng: Rng): AuditRoles {
+export function flipRoles(shard: Shard, options: AuditShares, rng: Rng): AuditRoles {
   const [users, roles]: [number[], number[]] = [[], []];
   shard.userIds.forEach((id, user) => {
     const own = rng.fork(`user/${id}`);
@@ -185,14 +192,20 @@ export function trainingShard(shard: Shard, audit: AuditRoles, freshFraction: nu
   };
 }
 
-/** What the coordinator learns of the audit users: roles, labels, groups, record counts. No identifiers. */
+/** What a roster says beside the audit users' own records. */
+export type RosterFacts = Pick<Roster, 'declaredUsers' | 'privacy' | 'places'> & {
+  /** Indices of the shard's users who are mislabelled canaries; none when left out. */
+  readonly mislabelled?: ReadonlySet<number>;
+  readonly freshFraction?: number;
+};
+
+/** What the coordinator learns of the audit users: roles, labels, groups, record counts, strata, places. No identifiers. */
 export function rosterOf(
   shard: Shard,
   audit: AuditRoles,
-  site: Pick<Roster, 'declaredUsers' | 'privacy'> & { readonly freshFraction?: number },
+  { mislabelled, places, declaredUsers, privacy, freshFraction = 0 }: RosterFacts,
 ): Roster {
   const { labels, userOffsets, subpopulations } = selectUsers(shard, audit.users);
-  const { declaredUsers, privacy, freshFraction = 0 } = site;
   return {
     declaredUsers,
     privacy,
@@ -202,5 +215,7 @@ export function rosterOf(
     labels,
     subpopulations,
     canaries: audit.canaries ?? new Int32Array(0),
+    ...(mislabelled?.size && { strata: audit.users.map((user) => (mislabelled.has(user) ? 1 : 0)) }),
+    ...(places && { places }),
   };
 }

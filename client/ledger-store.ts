@@ -223,28 +223,34 @@ export async function usersOf(db: Kysely<Tables>, hash: Sha256): Promise<UserWei
   return users;
 }
 
-/** The audit coins of a run. Throws LEDGER_CORRUPT when they were changed. */
-export async function rolesOf(db: Kysely<Tables>, run: RunId): Promise<Int32Array | undefined> {
+/**
+ * What was drawn once for a run: its audit coins under its id, and its mislabelled canaries under the id with a word after a
+ * blank, which no id holds. Drawn and kept where the key has none yet. Throws LEDGER_CORRUPT when it was changed.
+ */
+export async function drawnOnce(
+  db: Kysely<Tables>,
+  key: string,
+  draw: () => Int32Array,
+): Promise<Int32Array> {
   const row = await db
     .selectFrom('roles')
     .select([blob('bytes').as('bytes'), blob('sha256').as('sha256')])
-    .where('run', '=', run)
+    .where('run', '=', key)
     .executeTakeFirst();
-  if (!row) return undefined;
+  if (!row) return kept(db, key, draw());
   const bytes = new Uint8Array(row.bytes ?? []);
   if (sha256(bytes) !== Buffer.from(row.sha256 ?? []).toString('latin1'))
-    throw corrupt(`the audit coins of run ${run} were changed`);
+    throw corrupt(`the audit coins of run ${key} were changed`);
   return new Int32Array(bytes.buffer);
 }
 
-/** Keep the audit coins of a run, and return them. */
-export async function keptRoles(db: Kysely<Tables>, run: RunId, flipped: Int32Array): Promise<Int32Array> {
-  const bytes = Buffer.from(flipped.buffer, flipped.byteOffset, flipped.byteLength);
+async function kept(db: Kysely<Tables>, key: string, drawn: Int32Array): Promise<Int32Array> {
+  const bytes = Buffer.from(drawn.buffer, drawn.byteOffset, drawn.byteLength);
   await db
     .insertInto('roles')
-    .values({ run, bytes, sha256: sha256(bytes) })
+    .values({ run: key, bytes, sha256: sha256(bytes) })
     .execute();
-  return flipped;
+  return drawn;
 }
 
 /** A chain that lost its newest entries is still a chain, but what belongs to them stays behind. */

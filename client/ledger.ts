@@ -72,6 +72,8 @@ export interface SiteLedger extends LedgerView {
   noiseState(run: RunId): Promise<Uint8Array | undefined>;
   /** The audit roles of a run; `flip` is called, and its result kept, when there are none yet. */
   roles(run: RunId, flip: () => Int32Array): Promise<Int32Array>;
+  /** The mislabelled canaries of a run, drawn and kept in the same way. */
+  mislabelled(run: RunId, draw: () => Int32Array): Promise<Int32Array>;
   close(): Promise<void>;
 }
 
@@ -197,7 +199,8 @@ function ledgerOn({ db, close }: LedgerFile, opened: Opened): SiteLedger {
       )?.noiseStateSha256;
       return hash && store.noiseStateOf(db, run, hash);
     },
-    roles: async (run, flip) => (await store.rolesOf(db, run)) ?? store.keptRoles(db, run, flip()),
+    roles: (run, flip) => store.drawnOnce(db, run, flip),
+    mislabelled: (run, draw) => store.drawnOnce(db, `${run} mislabelled`, draw),
     close,
   };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as waitMs } from 'node:timers/promises';
 import type { Identity, PublicKey } from '../shared/crypto/identity.ts';
 import { selectUsers } from '../shared/data/partition.ts';
+import { placesOf } from '../shared/data/places.ts';
 import type { Shard } from '../shared/data/shard.ts';
 import { type ErrorCode, ParleyError } from '../shared/errors.ts';
 import { auditSignals } from '../shared/model/evaluate.ts';
@@ -10,20 +11,12 @@ import type { EnrolTask, Plan, ScoreTask } from '../shared/protocol/plan.ts';
 import { encodedRoster } from '../shared/protocol/roster.ts';
 import { sealed } from '../shared/protocol/signed.ts';
 import { RoundIndex, type RunId, type SiteId } from '../shared/units.ts';
-import {
-  type AuditRoles,
-  type AuditUsers,
-  freshCounts,
-  packRoles,
-  rolesFor,
-  rosterOf,
-  trainingShard,
-  unpackRoles,
-} from './audit-roles.ts';
+import { type AuditUsers, freshCounts, rosterOf } from './audit-roles.ts';
 import type { Models } from './models.ts';
 import { participate } from './participate.ts';
+import { usersOf } from './run-users.ts';
 import type { Session } from './session.ts';
-import { type SiteBeforeCoins, trainableUsers } from './site.ts';
+import type { SiteBeforeCoins } from './site.ts';
 import { upload } from './transfer.ts';
 
 /** What carrying out orders takes. */
@@ -42,15 +35,18 @@ export interface Desk {
   readonly note: (text: string) => void;
 }
 
-/** Enrol: flip the audit coins, once for each run, and send the roster of audit users. */
+/** Enrol: flip the audit coins and draw the canaries, once for each run, and send the roster of audit users. */
 export async function enrol(task: EnrolTask, desk: Desk): Promise<void> {
   const { shard } = desk.site;
   assertFits(task, shard);
-  const roles = await rolesOf(task.run, desk);
-  const declaredUsers = desk.declaredUsers ?? trainableUsers(shard, roles).length;
+  const users = await usersOf(task.run, desk.site, desk.audit);
+  const people = users.trainable.filter((user) => !users.canaries.has(user));
+  const declaredUsers = desk.declaredUsers ?? people.length;
   const privacy = desk.site.rng.kind === 'secure' ? 'private' : 'simulation: not private';
-  const { freshFraction } = desk.audit;
-  const roster = rosterOf(shard, roles, { declaredUsers, privacy, freshFraction });
+  const { freshFraction, places: areTold } = desk.audit;
+  const places = areTold ? placesOf(users.shard, users.roles.users, task.run) : undefined;
+  const facts = { declaredUsers, privacy, places, mislabelled: users.canaries, freshFraction } as const;
+  const roster = rosterOf(users.shard, users.roles, facts);
   await send(
     {
       run: task.run,
@@ -75,11 +71,10 @@ export async function takePart(plan: Plan, arrivedMs: number, desk: Desk): Promi
   try {
     const parameters = await desk.models.parameters(plan.model);
     const trainer = await desk.models.trainer(plan.model.spec);
-    const roles = await rolesOf(plan.run, desk);
-    const trainable = trainableUsers(site.shard, roles);
-    const shard = trainingShard(site.shard, roles, desk.audit.freshFraction);
-    const directions = { site: desk.name, coins: roles.canaries ?? new Int32Array(0) };
-    const release = await participate(plan, parameters, { ...site, shard, trainable, directions }, trainer);
+    const users = await usersOf(plan.run, site, desk.audit);
+    const directions = { site: desk.name, coins: users.roles.canaries ?? new Int32Array(0) };
+    const shard = users.trainingShard;
+    const release = await participate(plan, parameters, { ...site, ...users, shard, directions }, trainer);
     await untilTick(plan, arrivedMs, desk);
     await send({ run: plan.run, round: plan.round, stage: 'update', bytes: release.bytes }, desk);
   } catch (error) {
@@ -107,11 +102,11 @@ function noteRefused(reply: Reply, { note }: Desk): void {
 /** Score the audit users under a model: signals of records whose users are outside the promise. */
 export async function score(task: ScoreTask, desk: Desk): Promise<void> {
   const parameters = await desk.models.parameters(task.model);
-  const audit = await rolesOf(task.run, desk);
+  const { shard, roles } = await usersOf(task.run, desk.site, desk.audit);
   const signals = await auditSignals(task.model.spec, parameters, {
-    ...selectUsers(desk.site.shard, audit.users),
-    isReference: Array.from(audit.roles, (role) => role === 2),
-    freshCounts: freshCounts(desk.site.shard, audit, desk.audit.freshFraction),
+    ...selectUsers(shard, roles.users),
+    isReference: Array.from(roles.roles, (role) => role === 2),
+    freshCounts: freshCounts(shard, roles, desk.audit.freshFraction),
   });
   await send({ run: task.run, round: task.version, stage: 'signals', bytes: encodedSignals(signals) }, desk);
 }
@@ -141,11 +136,6 @@ const reasonsToDecline: ReadonlySet<ErrorCode> = new Set([
   'WRONG_SHAPE',
   'NON_FINITE',
 ]);
-
-async function rolesOf(run: RunId, { site, audit }: Desk): Promise<AuditRoles> {
-  const flip = (): Int32Array => packRoles(rolesFor(run, site, audit));
-  return unpackRoles(await site.ledger.roles(run, flip));
-}
 
 function assertFits(task: EnrolTask, { numFeatures, numClasses }: Shard): void {
   if (task.numFeatures === numFeatures && task.numClasses === numClasses) return;

@@ -70,15 +70,16 @@ export function trainableUsers(shard: Shard, roles: AuditRoles): Int32Array {
 }
 
 /**
- * Who could be in a release of this site, for its ledger: all that may train, with their weights. The same object for the
+ * Who could be in a release of this site, for its ledger: all people that may train, with their weights. The same object for the
  * same `trainable`, so that a ledger packs thousands of users once a run and not every round.
  */
-export function eligibleUsers({ shard, trainable, weights }: Site): EligibleUsers {
+export function eligibleUsers({ shard, trainable, weights, canaries }: Site): EligibleUsers {
   const known = eligible.get(trainable);
   if (known) return known;
+  const people = canaries ? trainable.filter((user) => !canaries.has(user)) : trainable;
   const users = {
-    userIds: Array.from(trainable, (user) => shard.userIds[user] ?? ''),
-    ...(weights && { weights: Float64Array.from(trainable, (user) => weights[user] ?? 1) }),
+    userIds: Array.from(people, (user) => shard.userIds[user] ?? ''),
+    ...(weights && { weights: Float64Array.from(people, (user) => weights[user] ?? 1) }),
   };
   eligible.set(trainable, users);
   return users;

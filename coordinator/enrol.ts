@@ -1,9 +1,11 @@
 import { sha256 } from '../shared/crypto/encoding.ts';
+import { publicRng } from '../shared/data/places.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { numClasses } from '../shared/model/spec.ts';
 import type { EnrolTask } from '../shared/protocol/plan.ts';
 import { decodedRoster, type Roster } from '../shared/protocol/roster.ts';
 import { RoundIndex, type RunId, type SiteId } from '../shared/units.ts';
+import { withNeighbourhoods } from './audit/neighbourhoods.ts';
 import { populationOf } from './audit/population.ts';
 import type { FederationConfig } from './config.ts';
 import type { Desk } from './desk.ts';
@@ -49,7 +51,16 @@ export async function enrolSites(enrolment: Enrolment): Promise<ReadonlyMap<Site
     );
   for (const site of sites)
     if (!enrolled.has(site)) observer.note(`site ${site} did not enrol and takes no part in this run`);
-  return new Map([...enrolled].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return grouped(new Map([...enrolled].sort(([a], [b]) => (a < b ? -1 : 1))), enrolment.run);
+}
+
+/** Neighbourhoods are fixed here, before there is any score; a restart finds the same ones from the same rosters. */
+function grouped(enrolled: ReadonlyMap<SiteId, EnrolledSite>, run: RunId): ReadonlyMap<SiteId, EnrolledSite> {
+  const populations = new Map([...enrolled].map(([site, { population }]) => [site, population]));
+  const named = withNeighbourhoods(populations, publicRng(run, 'neighbourhoods'));
+  return new Map(
+    [...enrolled].map(([site, own]) => [site, { ...own, population: named.get(site) ?? own.population }]),
+  );
 }
 
 async function collectRosters(enrolment: Enrolment): Promise<ReadonlyMap<SiteId, EnrolledSite>> {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { ParleyError } from '../shared/errors.ts';
 import { Manifest } from '../shared/protocol/manifest.ts';
 import { roleCounts } from './audit/population.ts';
+import { ordinaryUsers, populationOfUsers } from './audit/subset.ts';
 import type { FederationConfig } from './config.ts';
 import { privacyOf } from './report-round.ts';
 import type { Model, RunContext } from './state.ts';
@@ -25,7 +26,7 @@ export function manifestOf(run: Omit<RunContext, 'now'>, model: Model): Manifest
     sites: [...sites].map(([id, { declaredUsers, population }]) => ({
       id,
       declaredUsers,
-      ...roleCounts(population),
+      ...roleCounts(populationOfUsers(population, ordinaryUsers(population))),
     })),
     initialModelSha256: model.sha256,
     ...(run.referenceModels.length > 0 && {

@@ -42,7 +42,7 @@ export async function reportRound(
   const round = RoundIndex.parse(after.round - 1);
   const evidence = evidenceOf(after.observations, signals, run.sites);
   const means = { rng: run.rng.fork(`audit/${round}`), pause: () => setImmediate() };
-  const { report: audit, scores } = await auditRound(evidence, run.config.audit, means);
+  const { report: audit, scores, population } = await auditRound(evidence, run.config.audit, means);
   const epsilon = {
     ...mirroredEpsilon(after.participations, run.protection, run.config.colludingSites),
     delta: run.protection.delta,
@@ -74,7 +74,7 @@ export async function reportRound(
     privacy: privacyOf(run),
     seconds,
   };
-  return { report, scores: savedScores(evidence.population, scores, report) };
+  return { report, scores: savedScores(population, scores, report) };
 }
 
 /** One seeded party is enough to make a whole run a simulation. */

@@ -7,6 +7,7 @@ import { byClass, byClassWherePossible, meanOf } from './attacks/record-scores.t
 import { rmia } from './attacks/rmia.ts';
 import { average, lastMinusFirst, slope, steepestStep } from './attacks/trajectory.ts';
 import type { Evidence } from './evidence.ts';
+import { neighbourDifference, neighbourPool } from './neighbours.ts';
 
 /** The attacks by name; docs/auditing.md has their formulas. To add one, enter it here and there. */
 export const attacks = {
@@ -23,6 +24,7 @@ export const attacks = {
   'mean-reference-ratio-by-size': bySize(logRatio('mean', 'references')),
   'max-reference-ratio-by-size': bySize(logRatio('max', 'references')),
   'trimmed-reference-ratio-by-size': bySize(logRatio('trimmed', 'references')),
+  'neighbour-difference': overNeighbours,
   rmia,
   quantile,
   'trajectory-slope': slope('loss'),
@@ -74,4 +76,17 @@ export async function scoresOf(evidence: Evidence, pause: () => Promise<void>): 
     await pause();
   }
   return { measured, notMeasured };
+}
+
+/**
+ * Mean log-ratio less its mean over the 30 non-members that stand nearest in the space of features (Rezaei and Liu 2022, with
+ * neighbours for the subpopulation): what the model knows of her beyond what it knows of people like her.
+ */
+function overNeighbours(evidence: Evidence): Scores {
+  const { population } = evidence;
+  const pool = neighbourPool(population);
+  if (pool === undefined)
+    return { notMeasured: 'the sites tell no places (audit.places), or there are ten non-members or fewer' };
+  const scores = logRatio('mean', 'initial')(evidence);
+  return isMeasured(scores) ? neighbourDifference(population, scores) : scores;
 }

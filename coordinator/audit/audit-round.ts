@@ -5,13 +5,17 @@ import type { Rng } from '../../shared/random/rng.ts';
 import { aucIntervalOfTieGroups, tprOfRoc } from '../../shared/stats/interval.ts';
 import { rocCurve, rocOfTieGroups, thinned } from '../../shared/stats/roc.ts';
 import { tieGroups } from '../../shared/stats/tie-groups.ts';
+import { isMeasured } from './attack.ts';
 import { combined } from './attacks/combiner.ts';
-import { type AttackScores, attackNames, scoresOf } from './attacks.ts';
+import { type AttackScores, attackNames, attacks, scoresOf } from './attacks.ts';
 import { OneRunOptions } from './canaries/canary-audit.ts';
 import { minimumDetectableAuc, negativeControl, positiveControl } from './controls.ts';
 import type { Evidence } from './evidence.ts';
+import { declaredGroups } from './groups.ts';
 import { type AuditPopulation, roleCounts, type ScoresByRole, scoresByRole } from './population.ts';
 import { subpopulationAttack, worstGroup } from './subpopulation-attack.ts';
+import { evidenceOfUsers, mislabelledWithReference, ordinaryUsers } from './subset.ts';
+import { vulnerableUsers } from './vulnerable.ts';
 
 /** What is declared before a run, so that no round picks the attack or the threshold that happens to suit it. */
 export const AuditOptions = z.strictObject({
@@ -19,6 +23,8 @@ export const AuditOptions = z.strictObject({
   attack: z.enum(attackNames).default('mean-log-ratio'),
   /** Members and held-out users that a subpopulation needs, each, to be tested. */
   minGroupSize: z.number().int().min(2).default(20),
+  /** Whether combinations of two columns are tested as groups too. */
+  pairs: z.boolean().default(true),
   multipleTesting: z.enum(['holm', 'benjamini-hochberg']).default('holm'),
   /** False positive rates at which the true positive rate is reported. */
   fprs: z.array(z.number().gt(0).lte(1)).default([0.01, 0.001]),
@@ -35,6 +41,8 @@ export type AuditOptions = z.infer<typeof AuditOptions>;
 export interface Audit {
   readonly report: AuditReport;
   readonly scores: AttackScores;
+  /** The users whom the scores are of: all but canaries. */
+  readonly population: AuditPopulation;
 }
 
 /** Randomness of an audit, and how it lets other work pass: `pause` is awaited at least every 50 ms for 10,000 users. */
@@ -44,18 +52,20 @@ export interface AuditMeans {
 }
 
 /**
- * One audit: attack the current model with every attack, test the subpopulations under the declared one, and check by both
- * controls that the figures mean something. Pure but for what is drawn from `rng`; no figure is rounded. Takes eight bytes
- * for each user and attack, and a few times the evidence's own size meanwhile.
+ * One audit: attack the current model with every attack, test the subpopulations under the declared one, name the users it
+ * finds first, and check by both controls that the figures mean something. All but the figures of mislabelled canaries are of
+ * ordinary users. Pure but for what is drawn from `rng`; no figure is rounded. Takes eight bytes for each user and attack, and
+ * a few times the evidence's own size meanwhile.
  *
  * @throws CONFIG_INVALID without members or without held-out users, or when the declared attack cannot be measured; NON_FINITE
  * when a score is not a number.
  */
 export async function auditRound(
-  evidence: Evidence,
+  everyone: Evidence,
   options: AuditOptions,
   { rng, pause }: AuditMeans,
 ): Promise<Audit> {
+  const evidence = evidenceOfUsers(everyone, ordinaryUsers(everyone.population));
   const { population } = evidence;
   assertAuditable(population);
   const scores = await scoresOf(evidence, pause);
@@ -68,6 +78,10 @@ export async function auditRound(
   }
   const [user, others] = apart(results, options.attack);
   const groups = subpopulationAttack(population, declared, options);
+  await pause();
+  const fixed = declaredGroups(population, options.pairs);
+  const vulnerable = vulnerableUsers(population, declared, { ...fixed, minGroupSize: options.minGroupSize });
+  const mislabelled = mislabelledStratum(everyone, options);
   await pause();
   const combination = await combined(population, [...scores.measured.values()], {
     rng: rng.fork('combined'),
@@ -85,16 +99,34 @@ export async function auditRound(
         }),
     worstGroup: worstGroup(groups),
     groups,
+    pairsLeftOut: [...fixed.pairsLeftOut],
+    vulnerable,
+    ...(mislabelled && { mislabelled }),
     multipleTesting: options.multipleTesting,
     negativeControl: await negativeControl(members, heldOut, { rng: rng.fork('negative control'), pause }),
     ...positiveControl(members, heldOut),
     minimumDetectableAuc: minimumDetectableAuc(members.length, heldOut.length),
     roc: thinned(rocCurve(members, heldOut), drawnPoints),
   };
-  return { report, scores };
+  return { report, scores, population };
 }
 
 const drawnPoints = 100;
+
+/** The declared attack on the canaries with wrong labels; undefined without such members or without such held-out ones. */
+function mislabelledStratum(
+  everyone: Evidence,
+  options: AuditOptions,
+): AuditReport['mislabelled'] | undefined {
+  const evidence = evidenceOfUsers(everyone, mislabelledWithReference(everyone.population));
+  const { members, heldOut } = roleCounts(evidence.population);
+  if (members === 0 || heldOut === 0) return undefined;
+  const all = attacks[options.attack](evidence);
+  if (!isMeasured(all)) return undefined;
+  const scores = scoresByRole(evidence.population, all);
+  const minimum = minimumDetectableAuc(members, heldOut);
+  return { ...evaluated(options.attack, scores, options), members, heldOut, minimumDetectableAuc: minimum };
+}
 
 /** Roles enter here, after the attack has scored every user. */
 function evaluated(attack: string, scores: ScoresByRole, { fprs, level }: AuditOptions): AttackResult {

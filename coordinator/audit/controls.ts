@@ -84,12 +84,12 @@ function plantedLeak(members: Float64Array, heldOut: Float64Array, step: 1 | 2):
 }
 
 /**
- * Minimum detectable effect: the AUC that a one-sided test at level 0.05 notices with probability 0.8, in (0.5, 1], from
+ * Minimum detectable effect: the AUC that a one-sided test at `level` notices with probability 0.8, in (0.5, 1], from
  * the variance at chance (n + m + 1) / (12 n m) (Hanley and McNeil 1982). An audit says little about any leakage below it.
  */
-export function minimumDetectableAuc(numMembers: number, numHeldOut: number): number {
+export function minimumDetectableAuc(numMembers: number, numHeldOut: number, level = 0.05): number {
   const standardError = Math.sqrt((numMembers + numHeldOut + 1) / (12 * numMembers * numHeldOut));
-  return Math.min(1, 0.5 + (normalQuantile(0.95) + normalQuantile(0.8)) * standardError);
+  return Math.min(1, 0.5 + (normalQuantile(1 - level) + normalQuantile(0.8)) * standardError);
 }
 
 const permutations = 200;

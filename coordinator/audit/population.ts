@@ -1,3 +1,4 @@
+import type { Places } from '../../shared/data/places.ts';
 import type { SubpopulationColumn } from '../../shared/data/shard.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import { auditRoles, type Roster } from '../../shared/protocol/roster.ts';
@@ -19,6 +20,12 @@ export interface AuditPopulation {
   readonly freshCounts?: Int32Array;
   /** Attributes by which users are grouped, codes of shape (numUsers,). */
   readonly subpopulations: readonly SubpopulationColumn[];
+  /** Shape (numUsers,): 1 for a canary with wrong labels, whose figures stand apart; none when left out. */
+  readonly mislabelled?: Uint8Array;
+  /** Where users stand in the space of features; left out unless every site said it. */
+  readonly places?: Places;
+  /** Shape (numUsers,): site and position in its roster, as `north#17`. */
+  readonly names?: readonly string[];
 }
 
 /** The population of one site, under the name that becomes its value of the column `site`. */
@@ -36,6 +43,8 @@ export function populationOf(roster: Roster, numClasses: number): AuditPopulatio
     freshCounts: roster.freshCounts,
     numClasses,
     subpopulations: roster.subpopulations,
+    ...(roster.strata && { mislabelled: Uint8Array.from(roster.strata) }),
+    ...(roster.places && { places: roster.places }),
   };
 }
 
@@ -56,6 +65,9 @@ export function mergePopulations(parts: readonly PopulationPart[]): AuditPopulat
     freshCounts: Int32Array.from(populations.flatMap((population) => [...freshCountsOf(population)])),
     numClasses: agreedClasses(parts),
     subpopulations: [siteColumn(parts), ...columnNames(populations).map((name) => merged(name, populations))],
+    names: parts.flatMap(({ name, population }) => population.roles.map((_, user) => `${name}#${user}`)),
+    ...mergedStrata(populations),
+    ...mergedPlaces(populations),
   };
 }
 
@@ -104,6 +116,28 @@ export function scoresByRole(population: AuditPopulation, scores: Float64Array):
 
 function freshCountsOf({ freshCounts, roles }: AuditPopulation): Int32Array {
   return freshCounts ?? new Int32Array(roles.length);
+}
+
+function mergedStrata(populations: readonly AuditPopulation[]): Pick<AuditPopulation, 'mislabelled'> {
+  if (!populations.some(({ mislabelled }) => mislabelled)) return {};
+  const strata = populations.flatMap(({ mislabelled, roles }) => [
+    ...(mislabelled ?? new Uint8Array(roles.length)),
+  ]);
+  return { mislabelled: Uint8Array.from(strata) };
+}
+
+/** Only when all populations have places of the same dimensions. */
+function mergedPlaces(populations: readonly AuditPopulation[]): Pick<AuditPopulation, 'places'> {
+  const dims = populations[0]?.places?.dims;
+  const parts = populations.flatMap(({ places }) => (places?.dims === dims && places ? [places] : []));
+  if (dims === undefined || parts.length < populations.length) return {};
+  const coordinates = new Float32Array(parts.reduce((sum, part) => sum + part.coordinates.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    coordinates.set(part.coordinates, offset);
+    offset += part.coordinates.length;
+  }
+  return { places: { dims, coordinates } };
 }
 
 const notRecorded = '(not recorded)';
@@ -164,7 +198,8 @@ export function recordCounts({ recordOffsets }: AuditPopulation): Int32Array {
   return recordOffsets.subarray(1).map((end, user) => end - (recordOffsets[user] ?? 0));
 }
 
-function offsetsOf(counts: Int32Array): Int32Array {
+/** Offsets of shape (counts.length + 1,) from counts: where each one's rows begin. */
+export function offsetsOf(counts: Int32Array): Int32Array {
   const offsets = new Int32Array(counts.length + 1);
   counts.forEach((count, user) => {
     offsets[user + 1] = (offsets[user] ?? 0) + count;

@@ -27,7 +27,8 @@ export function utilityOf(population: AuditPopulation, signals: RecordSignals): 
 }
 
 function heldOutRecords(population: AuditPopulation): number[] {
-  const records = recordsOf(population, usersWithRole(population, 'held-out'));
+  const people = usersWithRole(population, 'held-out').filter((user) => population.mislabelled?.[user] !== 1);
+  const records = recordsOf(population, people);
   if (records.length === 0)
     throw new ParleyError(
       'CONFIG_INVALID',

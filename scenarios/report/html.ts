@@ -2,6 +2,7 @@ import type { Manifest } from '../../shared/protocol/manifest.ts';
 import { canarySection } from './canaries.ts';
 import { attackChart, epsilonChart, rocChart, tprChart, utilityChart } from './charts.ts';
 import { claimsSection } from './claims.ts';
+import { groupsTable, vulnerableSection } from './group-tables.ts';
 import { headlineSection, pageHeader, verdictBox } from './headline.ts';
 import { html, type Markup, trusted } from './markup.ts';
 import { isSimulation, type ReportedRun, type SeedRun } from './run.ts';
@@ -12,7 +13,6 @@ import {
   attackNotes,
   attacksTable,
   declaredTable,
-  groupsTable,
   publishedTable,
   roundsTable,
   sitesTable,
@@ -36,6 +36,7 @@ ${utilityChart(reports, last)}${epsilonChart(reports, last)}${attackChart(report
           ...canarySection(reports, last),
           html`<section id="attacks"><h2>Attacks at round ${roundNumber(last)}</h2><div class="charts">${rocChart(last)}${declaredTable(last)}</div>${attacksTable(last)}${attackNotes(last)}</section>`,
           html`<section id="subpopulations"><h2>Subpopulations</h2>${groupsTable(last)}</section>`,
+          ...[vulnerableSection(last)].filter((section) => section !== null),
         ];
   return page(manifest.name, [
     pageHeader(run),

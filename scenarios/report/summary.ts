@@ -1,3 +1,4 @@
+import type { MislabelledStratum, VulnerableUsers } from '../../shared/protocol/audit-report.ts';
 import type { Manifest } from '../../shared/protocol/manifest.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
 import { canaryLines } from './canaries.ts';
@@ -32,6 +33,7 @@ import {
   secondsText,
   simulationStamp,
   tprName,
+  tprsText,
   tprText,
   utilityName,
 } from './words.ts';
@@ -100,6 +102,7 @@ function figures(reports: readonly RoundReport[], last: RoundReport): string[] {
       ...canaryLines(last),
       ['user-MIA', attackText(last)],
       ['worst group', groupText(last)],
+      ...vulnerableLines(last),
       ['control', controlText(reports, last)],
       ['detectable', `AUC ${figure(last.audit.minimumDetectableAuc)} (power 0.8 at level 0.05)`],
       ['refused', refusedText(last)],
@@ -160,6 +163,24 @@ function groupText({ audit: { worstGroup, groups, multipleTesting } }: RoundRepo
   const scope = `${counted(tested, 'group')} tested, ${groups.length - tested} not testable`;
   if (worstGroup === null) return `n/a (${scope})`;
   return `${groupName(worstGroup)} AUC ${figure(worstGroup.auc)} ${interval(worstGroup)} ${pText(worstGroup.pValue)} (${multipleTesting}; ${scope})`;
+}
+
+function vulnerableLines({ audit: { vulnerable, mislabelled } }: RoundReport): [string, string][] {
+  const lines: [string, string][] = [];
+  if (vulnerable) lines.push(['vulnerable', vulnerableText(vulnerable)]);
+  if (mislabelled) lines.push(['mislabelled', mislabelledText(mislabelled)]);
+  return lines;
+}
+
+function vulnerableText({ users, tested, flagged, flaggedMembers }: VulnerableUsers): string {
+  const [first] = users;
+  const worst = first === undefined ? '' : `; first ${plain(first.user)} ${pText(first.pValue)}`;
+  return `${countText(flagged)} of ${counted(tested, 'user')} accused, ${countText(flaggedMembers)} of them members${worst}`;
+}
+
+function mislabelledText({ members, heldOut, tprAtFpr, ...result }: MislabelledStratum): string {
+  const canaries = `${countText(members)} member and ${countText(heldOut)} held-out canaries`;
+  return `AUC ${figure(result.auc)} ${interval(result)}, ${tprsText(tprAtFpr)}; ${canaries}`;
 }
 
 function controlText(reports: readonly RoundReport[], last: RoundReport): string {

@@ -1,4 +1,4 @@
-import type { AttackResult, GroupResult } from '../../shared/protocol/audit-report.ts';
+import type { AttackResult } from '../../shared/protocol/audit-report.ts';
 import type { Manifest, PublishedFigure } from '../../shared/protocol/manifest.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
 import { html, type Markup, type Part } from './markup.ts';
@@ -10,11 +10,9 @@ import {
   countText,
   epsilonText,
   figure,
-  groupName,
   interval,
   measuredTpr,
   percent,
-  pText,
   roundNumber,
   secondsText,
   tprName,
@@ -96,45 +94,6 @@ function tprCell(row: AttackResult, fpr: number): string {
   if (found !== undefined) return `${percent(found.tpr)} [${percent(found.low)}, ${percent(found.high)}]`;
   const entry = row.tprAtFpr.find((other) => other.fpr === fpr);
   return entry?.status === 'not-testable' ? `needs ${countText(entry.nonMembersNeeded)} held-out` : 'n/a';
-}
-
-/** Every subpopulation of one round: tested ones by adjusted p-value, then those too small, with the reason. */
-export function groupsTable(report: RoundReport): Markup {
-  const { groups, multipleTesting } = report.audit;
-  if (groups.length === 0) return html`<p>No subpopulation columns were declared.</p>`;
-  const scale = sharedScale(groups.flatMap((group) => (group.status === 'tested' ? [group] : [])));
-  const method = multipleTesting === 'holm' ? 'Holm' : 'Benjamini-Hochberg';
-  const correction = `p-values one-sided, ${method}-adjusted over the tested groups`;
-  return table<GroupResult>(
-    `Subpopulations at round ${roundNumber(report)}: ${correction}; intervals that hold together at 95 %.`,
-    [
-      { header: 'Subpopulation', cell: groupName },
-      { header: 'Members', numeric: true, cell: ({ members }) => countText(members) },
-      { header: 'Held-out', numeric: true, cell: ({ heldOut }) => countText(heldOut) },
-      { header: 'AUC', numeric: true, cell: (row) => (row.status === 'tested' ? figure(row.auc) : '–') },
-      { header: 'Interval', numeric: true, cell: (row) => (row.status === 'tested' ? interval(row) : '–') },
-      {
-        header: 'AUC, chance dotted',
-        cell: (row) => (row.status === 'tested' ? rangeMark(row, scale) : null),
-      },
-      {
-        header: 'Adjusted p',
-        numeric: true,
-        cell: (row) => (row.status === 'tested' ? pText(row.pValue) : '–'),
-      },
-      { header: 'Finding', wide: true, cell: finding },
-    ],
-    [...groups].sort((a, b) => order(a) - order(b)),
-  );
-}
-
-function order(group: GroupResult): number {
-  return group.status === 'tested' ? group.pValue : 2;
-}
-
-function finding(group: GroupResult): Part {
-  if (group.status === 'not-testable') return html`<span class="soft">not testable: ${group.reason}</span>`;
-  return group.rejected ? html`<span class="bad">leaks</span>` : 'no leakage found';
 }
 
 /** Each site with its declared and audit users and how it took part over the rounds. */

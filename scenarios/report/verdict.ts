@@ -85,14 +85,24 @@ function declared({ audit: { user } }: RoundReport): string {
   return `${plain(user.attack)} reaches AUC ${figure(user.auc)} ${interval(user)}`;
 }
 
+const namedGroups = 5;
+
+/** The groups that leak, the worst first, and how many are not named. */
 function leakingGroups(report: RoundReport): string[] {
-  return report.audit.groups.flatMap((group) =>
-    group.status === 'tested' && group.rejected
-      ? [
+  const leaking = report.audit.groups
+    .filter((group) => group.status === 'tested')
+    .filter(({ rejected }) => rejected)
+    .sort((a, b) => a.pValue - b.pValue || b.auc - a.auc);
+  const more = leaking.length - namedGroups;
+  return [
+    ...leaking
+      .slice(0, namedGroups)
+      .map(
+        (group) =>
           `${groupName(group)} leaks: AUC ${figure(group.auc)} ${interval(group)}, adjusted ${pText(group.pValue)}.`,
-        ]
-      : [],
-  );
+      ),
+    ...(more > 0 ? [`So do ${counted(more, 'more group')}.`] : []),
+  ];
 }
 
 function overRounds(reports: readonly RoundReport[]): string[] {

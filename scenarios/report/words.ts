@@ -1,4 +1,4 @@
-import type { AttackResult, TprAtFpr } from '../../shared/protocol/audit-report.ts';
+import type { AttackResult, ParentGroup, TprAtFpr } from '../../shared/protocol/audit-report.ts';
 import type { ReportedEpsilon, RoundReport } from '../../shared/protocol/report.ts';
 
 /** How the figures of a report are written, in the terminal and on the page: one rule for each kind of figure. */
@@ -73,6 +73,23 @@ export function counted(count: number, noun: string, several = `${noun}s`): stri
 /** The name of a subpopulation: `race=Asian`. */
 export function groupName(group: { readonly column: string; readonly value: string }): string {
   return `${plain(group.column)}=${plain(group.value)}`;
+}
+
+/** A group that stands for others, which may be everybody: `race=Asian`, `all users`. */
+export function parentName(group: ParentGroup): string {
+  return group === 'all users' ? group : groupName(group);
+}
+
+/** TPRs with their intervals: `TPR@1% 12.0% [8.1%, 17.0%], TPR@0.1% needs 1,000 held-out`. */
+export function tprsText(tprs: readonly TprAtFpr[]): string {
+  return tprs
+    .map((entry) => {
+      const name = tprName(entry.fpr);
+      if (entry.status === 'not-testable')
+        return `${name} needs ${countText(entry.nonMembersNeeded)} held-out`;
+      return `${name} ${percent(entry.tpr)} [${percent(entry.low)}, ${percent(entry.high)}]`;
+    })
+    .join(', ');
 }
 
 /** The round as people count it, from 1; the data count from 0. */

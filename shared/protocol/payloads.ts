@@ -218,7 +218,12 @@ export function i32(file: TensorFile, name: string, shape?: readonly number[]): 
   return tensor.data;
 }
 
-function f32(file: TensorFile, name: string, shape?: readonly number[]): Float32Array {
+/**
+ * A float32 tensor of a file; no `shape` stands for any.
+ *
+ * @throws WRONG_SHAPE when it is missing or of another type or shape.
+ */
+export function f32(file: TensorFile, name: string, shape?: readonly number[]): Float32Array {
   const tensor = file.tensors.get(name);
   if (tensor?.dtype !== 'F32' || !fits(tensor, shape)) throw unlike(file, name, `F32${shapeText(shape)}`);
   return tensor.data;
@@ -239,7 +244,8 @@ function shapeText(shape?: readonly number[]): string {
   return shape ? ` of shape (${shape.join(', ')})` : '';
 }
 
-function finite(values: Float32Array, what: string): Float32Array {
+/** The values, all finite. Throws NON_FINITE, naming `what` holds them. */
+export function finite(values: Float32Array, what: string): Float32Array {
   const at = values.findIndex((value) => !Number.isFinite(value));
   if (at >= 0)
     throw new ParleyError(

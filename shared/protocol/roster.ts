@@ -1,12 +1,16 @@
 import { z } from 'zod';
+import { maxPlaceDims, type Places } from '../data/places.ts';
 import type { SubpopulationColumn } from '../data/shard.ts';
 import { ParleyError } from '../errors.ts';
 import { parsedJson } from './json.ts';
-import { i32, onlyThese } from './payloads.ts';
+import { f32, finite, i32, onlyThese } from './payloads.ts';
 import { decodeTensors, encodeTensors, type Tensor, type TensorFile } from './safetensors.ts';
 
 /** Roles of audit users on the wire, by code: 0 trains, 1 never trains, 2 never trains and calibrates attacks. */
 export const auditRoles = ['member', 'held-out', 'reference'] as const;
+
+/** Strata of audit users on the wire, by code: 0 people, 1 canaries whose labels were changed to wrong ones. */
+export const auditStrata = ['ordinary', 'mislabelled'] as const;
 
 /**
  * A site's audit users: outside the promise by consent, and known by position only (no identifiers travel). Every array
@@ -27,6 +31,10 @@ export interface Roster {
   readonly subpopulations: readonly SubpopulationColumn[];
   /** Coins of the random-direction canaries, shape (numCanaries,): 0 member, 1 held-out. They have no records. */
   readonly canaries: Int32Array;
+  /** Shape (numUsers,), index into `auditStrata`; left out: all are ordinary. */
+  readonly strata?: Int32Array | undefined;
+  /** Where the audit users stand in the space of features, shape (numUsers, dims); left out where the site does not say. */
+  readonly places?: Places | undefined;
   readonly privacy: 'private' | 'simulation: not private';
 }
 
@@ -69,6 +77,8 @@ export function encodedRoster(roster: Roster, numClasses: number): Uint8Array {
       column('labels', roster.labels),
       column('canaries', roster.canaries),
       ...roster.subpopulations.map(({ codes }, index) => column(codesName(index), codes)),
+      ...(roster.strata ? [column('strata', roster.strata)] : []),
+      ...(roster.places ? [placesTensor(roster.places)] : []),
     ],
     { roster: JSON.stringify(header) },
   );
@@ -79,13 +89,15 @@ export function encodedRoster(roster: Roster, numClasses: number): Uint8Array {
 /**
  * A received roster.
  *
- * @throws WRONG_SHAPE when lengths disagree, a label is no class, a code is outside its vocabulary, or a limit is passed.
+ * @throws WRONG_SHAPE when lengths disagree, a label is no class, a code is outside its vocabulary, or a limit is passed;
+ * NON_FINITE for a place that is not finite.
  */
 export function decodedRoster(bytes: Uint8Array, numClasses: number): Roster {
   const file = decodeTensors(bytes);
   const header = headerOf(file.metadata['roster']);
   const names = header.columns.map((_, index) => codesName(index));
-  onlyThese(file, ['roles', 'recordCounts', 'freshCounts', 'labels', 'canaries', ...names]);
+  const optional = ['strata', 'places'].filter((name) => file.tensors.has(name));
+  onlyThese(file, ['roles', 'recordCounts', 'freshCounts', 'labels', 'canaries', ...names, ...optional]);
   const roles = vector(file, 'roles');
   if (roles.length > maxUsers) throw wrong(`${roles.length} audit users, at most ${maxUsers}`);
   const recordCounts = i32(file, 'recordCounts', [roles.length]);
@@ -109,18 +121,25 @@ export function decodedRoster(bytes: Uint8Array, numClasses: number): Roster {
   if (canaries.length > maxCanaries) throw wrong(`${canaries.length} canaries, at most ${maxCanaries}`);
   within('canaries', canaries, [0, 1]);
   const { declaredUsers, privacy } = header;
-  return {
-    ...{
-      declaredUsers,
-      users: { roles },
-      recordCounts,
-      freshCounts,
-      labels,
-      subpopulations,
-      canaries,
-      privacy,
-    },
-  };
+  const audited = { users: { roles }, recordCounts, freshCounts, labels, subpopulations };
+  const about = { declaredUsers, ...audited, canaries, privacy };
+  return { ...about, ...strataOf(file, roles.length), ...placesIn(file, roles.length) };
+}
+
+function strataOf(file: TensorFile, numUsers: number): Pick<Roster, 'strata'> {
+  if (!file.tensors.has('strata')) return {};
+  const strata = i32(file, 'strata', [numUsers]);
+  within('strata', strata, [0, auditStrata.length - 1]);
+  return { strata };
+}
+
+function placesIn(file: TensorFile, numUsers: number): Pick<Roster, 'places'> {
+  const tensor = file.tensors.get('places');
+  if (tensor === undefined) return {};
+  const dims = tensor.shape[1] ?? 0;
+  if (dims < 1 || dims > maxPlaceDims)
+    throw wrong(`places have ${dims} coordinates, at most ${maxPlaceDims}`);
+  return { places: { dims, coordinates: finite(f32(file, 'places', [numUsers, dims]), 'places') } };
 }
 
 function headerOf(json: string | undefined): z.infer<typeof Header> {
@@ -141,6 +160,10 @@ function vector(file: TensorFile, name: string): Int32Array {
 
 function column(name: string, data: Int32Array): Tensor {
   return { name, dtype: 'I32', shape: [data.length], data };
+}
+
+function placesTensor({ dims, coordinates }: Places): Tensor {
+  return { name: 'places', dtype: 'F32', shape: [coordinates.length / dims, dims], data: coordinates };
 }
 
 function codesName(index: number): string {

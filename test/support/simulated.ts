@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { dataDirectories } from '../../scenarios/data/data-directory.ts';
 import type { ReportedRun } from '../../scenarios/report/run.ts';
 import { readRun } from '../../scenarios/run-directory.ts';
-import { loadScenario } from '../../scenarios/scenario.ts';
+import { loadScenario, type Scenario } from '../../scenarios/scenario.ts';
 import { simulate } from '../../scenarios/simulate.ts';
 import { Seed } from '../../shared/units.ts';
 
@@ -13,11 +13,15 @@ export const dataDirectory = process.env['PARLEY_DATA'] ?? '../shared/data';
 
 const silent = { stage: (): void => undefined, report: (): void => undefined, note: (): void => undefined };
 
-/** Run a catalogue scenario in process with one seed and read what it left. */
-export async function simulated(name: string, seed: number): Promise<ReportedRun> {
+/** Run a catalogue scenario, or what `change` makes of it, in process with one seed and read what it left. */
+export async function simulated(
+  name: string,
+  seed: number,
+  change: (scenario: Scenario) => Scenario = (scenario) => scenario,
+): Promise<ReportedRun> {
   const directory = join(mkdtempSync(join(tmpdir(), `parley-${name}-`)), 'run');
   await simulate({
-    scenario: loadScenario(`scenarios/catalog/${name}.yaml`),
+    scenario: change(loadScenario(`scenarios/catalog/${name}.yaml`)),
     seed: Seed.parse(seed),
     directory,
     dataDirectories: dataDirectories(process.env, dataDirectory),

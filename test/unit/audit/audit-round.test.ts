@@ -29,7 +29,7 @@ describe('auditRound', () => {
   test('puts the declared attack first and every other one beside it', async () => {
     expect(report.user.attack).toBe('mean-log-ratio');
     expect([report.user, ...report.attacks].map(({ attack }) => attack).toSorted()).toEqual(
-      [...attackNames].toSorted(),
+      attackNames.filter((name) => name !== 'neighbour-difference').toSorted(),
     );
     expect(report.notMeasured).toEqual([]);
     const { report: margin } = await auditRound(evidence, { ...options, attack: 'margin' }, means);
@@ -38,7 +38,8 @@ describe('auditRound', () => {
   });
 
   test('reports every group, the small ones as not testable', () => {
-    expect(report.groups).toHaveLength(42);
+    const single = report.groups.filter(({ column }) => !column.includes(' & '));
+    expect(single).toHaveLength(42);
     expect(new Set(report.groups.map(({ status }) => status))).toEqual(new Set(['tested', 'not-testable']));
     expect(report.worstGroup?.low).toBeLessThan(report.worstGroup?.high ?? 0);
   });
@@ -110,6 +111,7 @@ test('AuditOptions has the documented defaults', () => {
   expect(options).toEqual({
     attack: 'mean-log-ratio',
     minGroupSize: 20,
+    pairs: true,
     multipleTesting: 'holm',
     fprs: [0.01, 0.001],
     referenceModels: [],

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { conformalPValues } from '../../../coordinator/audit/conformal.ts';
 import type { AuditPopulation } from '../../../coordinator/audit/population.ts';
 import {
-  conformalPValues,
   type SubpopulationOptions,
   subpopulationAttack,
   worstGroup,
@@ -67,6 +67,7 @@ describe('subpopulationAttack', () => {
       members: 19,
       heldOut: 40,
       reason: '19 members and 40 held-out users; a test needs 20 of each',
+      fallback: 'all users',
     });
     expect(results[3]).toMatchObject({ members: 0, heldOut: 0 });
   });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { auc } from '../../../shared/stats/roc.ts';
@@ -75,6 +76,22 @@ describe('mannWhitneyPValue', () => {
 
 describe('multiple testing', () => {
   const p = Float64Array.of(0.01, 0.04, 0.03, 0.005, 0.5, 0.2, 0.04);
+
+  test('agree with statsmodels on families of 1 to 200 p-values, ties and ends included', () => {
+    const file = new URL('../../vectors/multiple-testing.json', import.meta.url);
+    // Written by test/vectors/make-multiple-testing.py.
+    const { families } = JSON.parse(readFileSync(file, 'utf8')) as {
+      families: { pValues: number[]; holm: number[]; benjaminiHochberg: number[] }[];
+    };
+    expect(families.length).toBeGreaterThan(5);
+    for (const family of families) {
+      const raw = Float64Array.from(family.pValues);
+      const gap = (ours: Float64Array, theirs: number[]): number =>
+        Math.max(...theirs.map((value, index) => Math.abs(value - ours[index]!)));
+      expect(gap(holm(raw), family.holm)).toBeLessThan(1e-12);
+      expect(gap(benjaminiHochberg(raw), family.benjaminiHochberg)).toBeLessThan(1e-12);
+    }
+  });
 
   // statsmodels 0.14: multipletests(p, method='holm'), multipletests(p, method='fdr_bh')
   test('agrees with statsmodels', () => {

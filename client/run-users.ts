@@ -1,0 +1,71 @@
+import { numUsers, type Shard } from '../shared/data/shard.ts';
+import type { RunId } from '../shared/units.ts';
+import {
+  type AuditRoles,
+  type AuditUsers,
+  packRoles,
+  rolesFor,
+  trainingShard,
+  unpackRoles,
+} from './audit-roles.ts';
+import {
+  drawMislabelled,
+  packMislabelled,
+  rolesWithMislabelled,
+  unpackMislabelled,
+  withMislabelled,
+} from './mislabelled.ts';
+import { type SiteBeforeCoins, trainableUsers } from './site.ts';
+
+/** A site's users as one run sees them: its own, then the run's canaries, all with their audit roles. */
+export interface RunUsers {
+  readonly shard: Shard;
+  /** The same users without the fresh records of audit users, which never train. */
+  readonly trainingShard: Shard;
+  readonly roles: AuditRoles;
+  /** Users that may train, canaries included, ascending. */
+  readonly trainable: Int32Array;
+  /** Indices of all canaries, who are no people: outside declared users, ledger and whatever counts users. */
+  readonly canaries: ReadonlySet<number>;
+  readonly weights: Float64Array | undefined;
+}
+
+/**
+ * The users of a run: audit coins and canaries are drawn once, kept in the ledger, and the same after a restart. The same
+ * object again for the same shard and run, so that nothing of its size is copied every round.
+ */
+export async function usersOf(run: RunId, site: SiteBeforeCoins, audit: AuditUsers): Promise<RunUsers> {
+  const before = known.get(site.shard);
+  if (before?.run === run) return before.users;
+  const users = await drawnUsers(run, site, audit);
+  known.set(site.shard, { run, users });
+  return users;
+}
+
+const known = new WeakMap<Shard, { readonly run: RunId; readonly users: RunUsers }>();
+
+async function drawnUsers(run: RunId, site: SiteBeforeCoins, audit: AuditUsers): Promise<RunUsers> {
+  const { shard, ledger, rng } = site;
+  const flip = (): Int32Array => packRoles(rolesFor(run, site, audit));
+  const own = unpackRoles(await ledger.roles(run, flip));
+  const draw = (): Int32Array =>
+    packMislabelled(
+      drawMislabelled(shard, own, audit.canaries.mislabelled, rng.fork('mislabelled canaries')),
+    );
+  const mislabelled = unpackMislabelled(await ledger.mislabelled(run, draw));
+  const roles = rolesWithMislabelled(shard, own, mislabelled);
+  const extended = withMislabelled(shard, mislabelled);
+  return {
+    shard: extended,
+    trainingShard: trainingShard(extended, roles, audit.freshFraction),
+    roles,
+    trainable: trainableUsers(extended, roles),
+    canaries: new Set([...mislabelled.sources.keys()].map((canary) => numUsers(shard) + canary)),
+    weights: weightsOf(site, mislabelled.sources.length),
+  };
+}
+
+/** A canary is at one site only: all of its clip norm is this site's. */
+function weightsOf({ weights }: SiteBeforeCoins, numCanaries: number): Float64Array | undefined {
+  return weights && Float64Array.from([...weights, ...new Float64Array(numCanaries).fill(1)]);
+}
