@@ -84,6 +84,22 @@ export function betaQuantile(probability: number, a: number, b: number): number 
   return x;
 }
 
+/**
+ * Regularised incomplete gamma functions for a > 0 and x >= 0: `below` = P[Gamma(a) <= x] and `above` = 1 - below, each with
+ * relative accuracy in its own tail. Half a chi-square variable with 2 a degrees of freedom is Gamma(a).
+ */
+export function regularisedGamma(a: number, x: number): { below: number; above: number } {
+  if (!(a > 0 && x >= 0)) return { below: Number.NaN, above: Number.NaN };
+  if (x === 0) return { below: 0, above: 1 };
+  if (x === Infinity) return { below: 1, above: 0 };
+  if (x < a + 1) {
+    const below = gammaKernel(a, x) * lowerGammaSeries(a, x);
+    return { below, above: 1 - below };
+  }
+  const above = gammaKernel(a, x) * upperGammaFraction(a, x);
+  return { below: 1 - above, above };
+}
+
 /** Enough halvings to reach the smallest positive number. */
 const maxQuantileSteps = 1100;
 
@@ -164,6 +180,40 @@ function betaKernel(x: number, y: number, a: number, b: number): number {
   const exponent = a * logMinus((x * n) / a, distance / a) + b * logMinus((y * n) / b, -distance / b);
   const stirling = stirlingRemainder(n) - stirlingRemainder(a) - stirlingRemainder(b);
   return Math.sqrt(((a / n) * b) / (2 * Math.PI)) * Math.exp(exponent + stirling);
+}
+
+/** x^a exp(-x) / Gamma(a), in the same form. */
+function gammaKernel(a: number, x: number): number {
+  return Math.sqrt(a / (2 * Math.PI)) * Math.exp(a * logMinus(x / a, (x - a) / a) - stirlingRemainder(a));
+}
+
+/** 1/a + x/(a (a+1)) + x^2/(a (a+1) (a+2)) + ...: all terms positive, so nothing cancels. */
+function lowerGammaSeries(a: number, x: number): number {
+  let term = 1 / a;
+  let sum = term;
+  for (let n = 1; term > sum * 1e-17; n++) {
+    term *= x / (a + n);
+    sum += term;
+  }
+  return sum;
+}
+
+/** 1/(x+1-a - 1 (1-a)/(x+3-a - 2 (2-a)/(x+5-a - ...))) for x >= a + 1 by Lentz's method (DLMF 8.9.2). */
+function upperGammaFraction(a: number, x: number): number {
+  const tiny = 1e-300;
+  let bottom = x + 1 - a;
+  let c = 1 / tiny;
+  let d = 1 / awayFromZero(bottom, tiny);
+  let fraction = d;
+  for (let n = 1; n < 1_000_000; n++) {
+    const top = n * (a - n);
+    bottom += 2;
+    d = 1 / awayFromZero(bottom + top * d, tiny);
+    c = awayFromZero(bottom + top / c, tiny);
+    fraction *= d * c;
+    if (Math.abs(d * c - 1) < 1e-16) break;
+  }
+  return fraction;
 }
 
 /** log(ratio) - u for ratio = 1 + u > 0, precise for ratios close to 1 and close to 0. */

@@ -28,21 +28,6 @@ describe('clopperPearson', () => {
     expect(interval.high).toBeCloseTo(high, 12);
   });
 
-  // algorithms of the design, section E1: (FP, n0, FN, n1) -> lower bound of epsilon at delta 1e-5
-  test.each([
-    { fp: 0, n0: 1000, fn: 0, n1: 1000, error: 0.05, expected: 5.600577 },
-    { fp: 0, n0: 500, fn: 250, n1: 500, error: 0.05, expected: 4.12612 },
-    { fp: 5, n0: 1000, fn: 900, n1: 1000, error: 0.05, expected: 1.954339 },
-    { fp: 10, n0: 100, fn: 50, n1: 100, error: 0.05, expected: 0.815485 },
-    { fp: 0, n0: 100, fn: 0, n1: 100, error: 0.05, expected: 3.281336 },
-    { fp: 0, n0: 1000, fn: 0, n1: 1000, error: 0.01, expected: 5.237706 },
-  ])('gives the epsilon lower bound for $fp/$n0 and $fn/$n1', ({ fp, n0, fn, n1, error, expected }) => {
-    const fpr = clopperPearson(fp, n0, 1 - error).high;
-    const fnr = clopperPearson(fn, n1, 1 - error).high;
-    const bounds = [Math.log((1 - 1e-5 - fnr) / fpr), Math.log((1 - 1e-5 - fpr) / fnr)];
-    expect(Math.max(0, ...bounds.filter((bound) => !Number.isNaN(bound)))).toBeCloseTo(expected, 5);
-  });
-
   test('covers every proportion with at least its level', () => {
     const levels = fc.constantFrom(0.8, 0.95, 0.99);
     fc.assert(

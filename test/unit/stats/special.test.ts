@@ -8,7 +8,9 @@ import {
   normalCdf,
   normalQuantile,
   regularisedBeta,
+  regularisedGamma,
 } from '../../../shared/stats/special.ts';
+import vectors from '../../vectors/epsilon-bounds.json' with { type: 'json' };
 
 /** Relative difference, absolute for a reference of 0. */
 const difference = (value: number, reference: number): number =>
@@ -167,3 +169,38 @@ function choose(n: number, k: number): number {
   for (let i = 1; i <= k; i++) result = (result * (n - k + i)) / i;
   return result;
 }
+
+describe('regularisedGamma', () => {
+  test.each(vectors.regularisedGamma)(
+    'of $a and $x is $below and $above (mpmath)',
+    ({ a, x, below, above }) => {
+      const value = regularisedGamma(a, x);
+      expect(difference(value.below, below)).toBeLessThan(1e-11);
+      // Only the tail that is computed directly has relative accuracy.
+      expect(Math.abs(value.above - above)).toBeLessThan(1e-11 * (x < a + 1 ? 1 : above));
+    },
+  );
+
+  test('of a whole number is a sum of Poisson probabilities', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), fc.double({ min: 0, max: 200, noNaN: true }), (a, x) => {
+        let term = Math.exp(-x);
+        let above = term;
+        for (let k = 1; k < a; k++) above += term *= x / k;
+        expect(difference(regularisedGamma(a, x).above, above)).toBeLessThan(above > 1e-3 ? 1e-11 : 1e-9);
+      }),
+    );
+  });
+
+  test('has its limits, and is not a number outside its domain', () => {
+    expect(regularisedGamma(2, 0)).toEqual({ below: 0, above: 1 });
+    expect(regularisedGamma(2, Infinity)).toEqual({ below: 1, above: 0 });
+    for (const [a = 0, x = 0] of [
+      [0, 1],
+      [1, -1],
+      [Number.NaN, 1],
+      [1, Number.NaN],
+    ])
+      expect(regularisedGamma(a, x)).toEqual({ below: Number.NaN, above: Number.NaN });
+  });
+});

@@ -1,0 +1,54 @@
+import { ParleyError } from '../../../shared/errors.ts';
+import { type ErrorCounts, epsilonLowerBound } from './clopper-pearson-bound.ts';
+import { assertBoundOptions, type BoundOptions } from './options.ts';
+
+/** One independent run with one canary user. */
+export interface RepeatedRun {
+  /** The attack's score of the canary, larger = more likely a member; finite. */
+  readonly score: number;
+  /** What the run's own coin decided. */
+  readonly isMember: boolean;
+}
+
+/**
+ * Epsilon lower bound (nats, >= 0) from repeated independent runs, by epsilonLowerBound on the second half at the threshold
+ * that does best on the first half: a threshold chosen on the data that it is judged by would not give a bound. The order of
+ * the runs must not depend on their outcomes. Fewer than 2 runs: 0. Throws NON_FINITE when a score is not finite, and
+ * RangeError for impossible options.
+ */
+export function repeatedRunsBound(runs: readonly RepeatedRun[], options: BoundOptions): number {
+  assertBoundOptions(options);
+  if (!runs.every(({ score }) => Number.isFinite(score)))
+    throw new ParleyError(
+      'NON_FINITE',
+      'the score of a canary is not finite; thresholds lie between scores, so check what it is computed from',
+    );
+  const half = Math.floor(runs.length / 2);
+  const threshold = bestThreshold(runs.slice(0, half), options);
+  return epsilonLowerBound(errorCounts(runs.slice(half), threshold), options);
+}
+
+/** The highest of the best; candidates lie half-way between neighbouring scores, and at the lowest. */
+function bestThreshold(runs: readonly RepeatedRun[], options: BoundOptions): number {
+  const scores = [...new Set(runs.map(({ score }) => score))].sort((a, b) => b - a);
+  let best = { threshold: Infinity, bound: 0 };
+  scores.forEach((score, index) => {
+    const next = scores[index + 1] ?? score;
+    const threshold = next + (score - next) / 2;
+    const bound = epsilonLowerBound(errorCounts(runs, threshold), options);
+    if (bound > best.bound) best = { threshold, bound };
+  });
+  return best.threshold;
+}
+
+/** At or above the threshold is called a member. */
+function errorCounts(runs: readonly RepeatedRun[], threshold: number): ErrorCounts {
+  const members = runs.filter(({ isMember }) => isMember);
+  const nonMembers = runs.filter(({ isMember }) => !isMember);
+  return {
+    falsePositives: nonMembers.filter(({ score }) => score >= threshold).length,
+    nonMembers: nonMembers.length,
+    falseNegatives: members.filter(({ score }) => score < threshold).length,
+    members: members.length,
+  };
+}
