@@ -3,17 +3,7 @@ import type { RoundReport } from '../shared/protocol/report.ts';
 import { RoundIndex, type Sha256 } from '../shared/units.ts';
 import { initialOptimizerState } from './aggregate/server-step.ts';
 import { storedModel } from './checkpoint.ts';
-import type { RunContext, RunState } from './state.ts';
-
-/** A model version of the run: 0 is the initial model, r + 1 that of round r. */
-export type ModelVersion = NonNullable<RoundReport['rolledBackTo']>;
-
-/** What a leakage policy's roll-backs need to know of a run so far. */
-export interface RollBacks {
-  /** The newest version within all its limits; the initial model, which saw nobody, when there is no other. */
-  readonly target: ModelVersion;
-  readonly done: number;
-}
+import type { RollBacks, RunContext, RunState } from './state.ts';
 
 /** A run without any round. */
 export function noRollBacks(initialModelSha256: Sha256): RollBacks {

@@ -10,7 +10,6 @@ import type { CanaryScores } from './audit/canaries/scores.ts';
 import type { AuditPopulation } from './audit/population.ts';
 import type { FederationConfig } from './config.ts';
 import type { Desk } from './desk.ts';
-import type { RollBacks } from './roll-back.ts';
 import type { Store } from './store/store.ts';
 
 /** A model of the run: its parameters, shape (numParams,), and the file that holds them. */
@@ -44,6 +43,13 @@ export interface RunState {
   /** What the releases of the finished rounds say of the random-direction canaries. */
   readonly canaries: readonly CanaryScores[];
   readonly rollBacks: RollBacks;
+}
+
+/** What a leakage policy's roll-backs need to know of a run so far. */
+export interface RollBacks {
+  /** The newest version within all its limits, 0 being the initial model, which saw nobody, and r + 1 that of round r. */
+  readonly target: NonNullable<RoundReport['rolledBackTo']>;
+  readonly done: number;
 }
 
 /** Signals by site: under the initial and the reference models, and each user's means after every finished round. */

@@ -207,7 +207,7 @@ describe('who trains, and when', () => {
         return trainer.clippedSum(task);
       },
     });
-    expect(log).toEqual(['noise', 'draw', 'trainer', 'training']);
+    expect(log).toEqual(['noise', 'draw', 'canary draw', 'trainer', 'training']);
   });
 
   test('a trainer that fails leaves no entry, and the round can be tried again', async () => {

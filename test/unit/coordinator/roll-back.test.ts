@@ -106,7 +106,7 @@ describe('a run that is rolled back', () => {
     expect(new Set(spent).size).toBe(3);
     for (const { ledger } of run.sites) expect(ledgerRows(ledger)).toHaveLength(3);
     const store = await openStore(run.directory);
-    expect(await store.model(reports[0]!.modelSha256)).toBeDefined();
+    expect(store.model(reports[0]!.modelSha256)).toBeDefined();
     await store.close();
   });
 
