@@ -166,7 +166,9 @@ describe('docs/scenarios.md', () => {
       .flatMap((schema: z.ZodType) => keysOf(schema))
       .map(({ path }) => path)
       .filter((path) => {
-        const shared = /^audit\.(user|attacks|groups)\.(?:tprAtFpr\.)?(\w+)$/.exec(path);
+        const shared = /^audit\.(user|attacks|groups|combined(?=\.tprAtFpr\.))\.(?:tprAtFpr\.)?(\w+)$/.exec(
+          path,
+        );
         if (shared !== null) return !prose.includes(`\`${shared[2] ?? ''}\``);
         const field = path.replace(/^published\./, 'federation.published.');
         return !tables.includes(`\`${field}\``);

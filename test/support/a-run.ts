@@ -95,6 +95,7 @@ export interface TinyRun {
   readonly directory: string;
   readonly sites: readonly SiteFiles[];
   readonly federation?: FederationConfig;
+  readonly referenceModels?: readonly Uint8Array[];
   /** Which sites are started; all when left out. */
   readonly started?: readonly SiteFiles[];
   /** Stands between a site and its connection. */
@@ -120,6 +121,7 @@ export async function runTiny(run: TinyRun): Promise<TinyOutcome> {
   try {
     const outcome = await runCoordinator({
       federation,
+      ...(run.referenceModels && { referenceModels: run.referenceModels }),
       identity: coordinatorIdentity,
       sites: new Map(sites.map(({ id, identity }) => [id, identity.publicKey])),
       directory,

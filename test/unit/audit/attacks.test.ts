@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { attackNames } from '../../../coordinator/audit/attacks.ts';
+import type { Scores } from '../../../coordinator/audit/attack.ts';
+import { type AttackName, attackNames, attacks } from '../../../coordinator/audit/attacks.ts';
 import type { Evidence } from '../../../coordinator/audit/evidence.ts';
 import type { AuditPopulation, Role } from '../../../coordinator/audit/population.ts';
+import { standardNormals } from '../../../shared/random/gaussian.ts';
 import { seededRng } from '../../../shared/random/rng.ts';
 import { auc } from '../../../shared/stats/roc.ts';
 import { Seed } from '../../../shared/units.ts';
@@ -44,9 +46,9 @@ describe('every attack', () => {
   });
 
   test.each(attackNames)('%s gives one finite score per user, in user order', (name) => {
-    const evidence = evidenceOf(rng.fork(name), { users: 120, records: 3 });
+    const evidence = evidenceOf(rng.fork(name), { users: 240, records: 3 });
     const scores = measured(name, evidence);
-    expect(scores).toHaveLength(120);
+    expect(scores).toHaveLength(240);
     expect(scores.every(Number.isFinite)).toBe(true);
   });
 });
@@ -84,6 +86,130 @@ describe('formulas', () => {
     expect([...measured('mean-log-ratio', evidence)]).toEqual([2, -1]);
     expect([...measured('loss', evidence)]).toEqual([-1, -2]);
     expect([...measured('margin', evidence)]).toEqual([-1, -2]);
+  });
+});
+
+describe('summaries over records', () => {
+  const one = (
+    losses: readonly number[],
+    initial: readonly number[],
+    references: readonly number[][] = [],
+  ): Evidence => ({
+    population: {
+      ...plainPopulation(['member']),
+      recordOffsets: Int32Array.of(0, losses.length),
+      labels: new Int32Array(losses.length),
+      freshCounts: Int32Array.of(1),
+    },
+    initial: signalsOf(initial),
+    current: signalsOf(losses),
+    references: references.map(signalsOf),
+    lossHistory: [],
+    marginHistory: [],
+  });
+
+  test('trimmed drops the tenth on either side, max takes the largest, fresh the last', () => {
+    const losses = [-100, ...Array.from({ length: 8 }, () => 1), 50];
+    const evidence = one(losses, new Array<number>(10).fill(2));
+    expect([...measured('trimmed-log-ratio', evidence)]).toEqual([1]);
+    expect([...measured('max-log-ratio', evidence)]).toEqual([102]);
+    expect([...measured('fresh-mean-log-ratio', evidence)]).toEqual([-48]);
+  });
+
+  test('nine records are too few to trim', () => {
+    const evidence = one([10, ...new Array<number>(8).fill(1)], new Array<number>(9).fill(2));
+    expect([...measured('trimmed-log-ratio', evidence)]).toEqual([...measured('mean-log-ratio', evidence)]);
+  });
+
+  test('reference models count by their mean loss', () => {
+    const evidence = one(
+      [1, 1],
+      [9, 9],
+      [
+        [2, 2],
+        [4, 6],
+      ],
+    );
+    expect([...measured('mean-reference-ratio', evidence)]).toEqual([2.5]);
+    expect([...measured('max-reference-ratio', evidence)]).toEqual([3]);
+  });
+});
+
+describe('standardising by record count', () => {
+  const sizes = (evidence: Evidence): Int32Array =>
+    evidence.population.recordOffsets
+      .subarray(1)
+      .map((end, user) => end - evidence.population.recordOffsets[user]!);
+
+  test('makes reference users of every size have mean 0 and spread 1, whatever their records', () => {
+    // Sizes 1 .. 8 in turn: the larger, the smaller the spread of a mean.
+    const users = 1600;
+    const counts = Int32Array.from({ length: users }, (_, user) => 1 + (user % 8));
+    const recordOffsets = new Int32Array(users + 1);
+    counts.forEach((count, user) => {
+      recordOffsets[user + 1] = recordOffsets[user]! + count;
+    });
+    const numRecords = recordOffsets[users]!;
+    const noise = standardNormals(rng.fork('sizes'), numRecords);
+    const zero = signalsOf(new Float32Array(numRecords));
+    const population = {
+      ...plainPopulation(Array.from({ length: users }, (): Role => 'reference')),
+      recordOffsets,
+      labels: new Int32Array(numRecords),
+    };
+    const evidence = plainEvidence({
+      roles: population.roles,
+      population,
+      initial: zero,
+      current: signalsOf(noise),
+    });
+    const scores = measured('mean-log-ratio-by-size', evidence);
+    for (const [low, high] of [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+      [7, 8],
+    ] as const) {
+      const inside = scores.filter(
+        (_, user) => sizes(evidence)[user]! >= low && sizes(evidence)[user]! <= high,
+      );
+      const mean = inside.reduce((sum, value) => sum + value, 0) / inside.length;
+      const square = inside.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (inside.length - 1);
+      expect(mean).toBeCloseTo(0, 9);
+      expect(square).toBeCloseTo(1, 9);
+    }
+  });
+});
+
+describe('what cannot be measured says so', () => {
+  const attack = (name: AttackName, evidence: Evidence): Scores => attacks[name](evidence);
+  const some = evidenceOf(rng.fork('some'), { users: 300 });
+
+  test('users without two distinct records score as the median reference user', () => {
+    const pair = some.current.embedding!.pair.slice();
+    pair.fill(-1, 0, 3);
+    const embedding = { ...some.current.embedding!, pair };
+    const scores = measured('embedding-pair', { ...some, current: { ...some.current, embedding } });
+    const reference = [...scores].filter(
+      (_, user) => user >= 3 && some.population.roles[user] === 'reference',
+    );
+    reference.sort((a, b) => a - b);
+    const middle = (reference.length - 1) / 2;
+    const median = (reference[Math.floor(middle)]! + reference[Math.ceil(middle)]!) / 2;
+    expect([...scores.subarray(0, 3)]).toEqual([median, median, median]);
+  });
+
+  test('one record each, and no reference users', () => {
+    const none = new Float32Array(300).fill(-1);
+    const embedding = { compactness: none, pair: none, separation: none };
+    const alone = { ...some, current: { ...some.current, embedding } };
+    expect(attack('embedding-pair', alone)).toEqual({
+      notMeasured: 'no audit user has two distinct records to compare',
+    });
+    const roles = some.population.roles.map((role): Role => (role === 'reference' ? 'member' : role));
+    const without = { ...some, population: { ...some.population, roles } };
+    for (const name of ['rmia', 'quantile', 'mean-log-ratio-by-size', 'loss-by-class'] as const)
+      expect(attack(name, without)).toHaveProperty('notMeasured');
   });
 });
 

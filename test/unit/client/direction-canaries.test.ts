@@ -52,7 +52,11 @@ describe("a canary's coin", () => {
 
   test('leaves the coins of people as they are', () => {
     const roles = (directions: number): ReturnType<typeof rolesFor> =>
-      rolesFor(run, { shard: aShard(30), rng: seeded(3) }, { ...shares, canaries: { directions, mislabelled: 0 } });
+      rolesFor(
+        run,
+        { shard: aShard(30), rng: seeded(3) },
+        { ...shares, canaries: { directions, mislabelled: 0 } },
+      );
     const { canaries, ...people } = roles(20);
     expect(canaries).toHaveLength(20);
     expect(people).toEqual(roles(0));
@@ -68,7 +72,11 @@ describe("a canary's coin", () => {
     const ledger = await aLedger();
     const flip = (seed: number) => (): Int32Array =>
       packRoles(
-        rolesFor(run, { shard: aShard(9), rng: seeded(seed) }, { ...shares, canaries: { directions: 12, mislabelled: 0 } }),
+        rolesFor(
+          run,
+          { shard: aShard(9), rng: seeded(seed) },
+          { ...shares, canaries: { directions: 12, mislabelled: 0 } },
+        ),
       );
     const first = unpackRoles(await ledger.roles(run, flip(1)));
     expect(unpackRoles(await ledger.roles(run, flip(2)))).toEqual(first);

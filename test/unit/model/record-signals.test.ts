@@ -25,17 +25,18 @@ test('scores of known logits', () => {
   const got = signals(rows, [0, 0, 2]);
   const expected = {
     loss: [0.2413113, 1.41836901, 3.0658839],
+    entropy: [0.6215846, 1.00921787, 0.27431307],
     modifiedEntropy: [0.08708103, 1.54617226, 5.5003854],
     margin: [1.29858672, -1.14115387, -3.01814993],
     hinge: [1.5, -0.8, -3],
   };
-  for (const name of ['loss', 'modifiedEntropy', 'margin', 'hinge'] as const) {
+  for (const name of ['loss', 'entropy', 'modifiedEntropy', 'margin', 'hinge'] as const) {
     for (const [i, value] of expected[name].entries()) expect(got[name][i]).toBeCloseTo(value, 6);
   }
 });
 
 test('signals do not saturate where a probability rounds to one', () => {
-  const { loss, margin, hinge, modifiedEntropy } = signals(
+  const { loss, margin, hinge, entropy, modifiedEntropy } = signals(
     [
       [35, 0],
       [80, 0],
@@ -50,6 +51,9 @@ test('signals do not saturate where a probability rounds to one', () => {
   expect(loss[1]! / Math.exp(-80)).toBeCloseTo(1, 6);
   expect([loss[2], loss[3]]).toEqual([80, 900]);
   expect(modifiedEntropy[0]! / (2 * Math.exp(-70))).toBeCloseTo(1, 6);
+  // H(p) = q (1 - log q) up to terms of q squared, with q = e^-35 here.
+  expect(entropy[0]! / (36 * Math.exp(-35))).toBeCloseTo(1, 6);
+  expect(entropy[3]).toBe(0);
   expect([modifiedEntropy[2], modifiedEntropy[3]]).toEqual([160, 1800]);
 });
 
