@@ -28,16 +28,26 @@ export function repeatedRunsBound(runs: readonly RepeatedRun[], options: BoundOp
   return epsilonLowerBound(errorCounts(runs.slice(half), threshold), options);
 }
 
-/** The highest of the best; candidates lie half-way between neighbouring scores, and at the lowest. */
+/**
+ * The highest of the best thresholds. Only one half-way between a member and a non-member below, or at the lowest member, can
+ * be best: any other can be moved so that it loses an error and gains none.
+ */
 function bestThreshold(runs: readonly RepeatedRun[], options: BoundOptions): number {
-  const scores = [...new Set(runs.map(({ score }) => score))].sort((a, b) => b - a);
+  // Among equal scores members come last, so that the last of them says whether there is one.
+  const descending = runs.toSorted((a, b) => b.score - a.score || Number(a.isMember) - Number(b.isMember));
+  const members = runs.filter(({ isMember }) => isMember).length;
+  let found = 0;
   let best = { threshold: Infinity, bound: 0 };
-  scores.forEach((score, index) => {
-    const next = scores[index + 1] ?? score;
-    const threshold = next + (score - next) / 2;
-    const bound = epsilonLowerBound(errorCounts(runs, threshold), options);
-    if (bound > best.bound) best = { threshold, bound };
-  });
+  for (const [index, { score, isMember }] of descending.entries()) {
+    if (!isMember) continue;
+    found++;
+    const next = descending[index + 1];
+    if (next?.isMember === true || next?.score === score) continue;
+    const errors = { falsePositives: index + 1 - found, falseNegatives: members - found };
+    const bound = epsilonLowerBound({ ...errors, members, nonMembers: runs.length - members }, options);
+    const lower = next?.score ?? score;
+    if (bound > best.bound) best = { threshold: lower + (score - lower) / 2, bound };
+  }
   return best.threshold;
 }
 
