@@ -5,4 +5,5 @@ export { createIdentity } from './identity-file.ts';
 export { launchClient } from './launch.ts';
 export { ledgerCommand } from './ledger-command.ts';
 export { createLinkageKey, writeLinkageKey, writePseudonyms, writeWeights } from './linkage-command.ts';
+export { sharedReads } from './load-shard.ts';
 export { SitePolicy } from './policy.ts';
