@@ -7,3 +7,4 @@ export { ledgerCommand } from './ledger-command.ts';
 export { createLinkageKey, writeLinkageKey, writePseudonyms, writeWeights } from './linkage-command.ts';
 export { sharedReads } from './load-shard.ts';
 export { SitePolicy } from './policy.ts';
+export { readTable } from './read-table.ts';

@@ -12,7 +12,7 @@ export function characterCodes({
   vocabulary,
   other,
 }: Pick<CharactersFeature, 'vocabulary' | 'other'>): (text: string) => Int32Array | Misfit {
-  const characters = [...vocabulary];
+  const characters = Array.from(vocabulary);
   const codes = new Map(characters.map((character, index) => [character, index + 1]));
   const otherCode = other === 'category' ? characters.length + 1 : undefined;
   const encode = (text: string): Int32Array | Misfit => {
@@ -20,7 +20,7 @@ export function characterCodes({
     const unknown = found.indexOf(undefined);
     return unknown < 0
       ? Int32Array.from(found, (code) => code ?? paddingCode)
-      : unknownCharacter([...text], unknown);
+      : unknownCharacter(Array.from(text), unknown);
   };
   let latest: { readonly text: string; readonly codes: Int32Array | Misfit } | undefined;
   return (text) => {

@@ -77,7 +77,7 @@ const CharactersFeature = z.strictObject({
   vocabulary: z
     .string()
     .min(2)
-    .refine((text) => new Set(text).size === [...text].length, 'each character once'),
+    .refine((text) => new Set(text).size === Array.from(text).length, 'each character once'),
   /** `category`: all unknown characters share the code after the last. */
   other: z.enum(['category', 'refuse']).default('refuse'),
 });

@@ -139,7 +139,9 @@ export function charactersOf(schema: Pick<DataSchema, 'features'>): CharactersFe
 
 /** Codes of a text feature without that of the padding: 1 .. this number. */
 function numCharacters(feature: CharactersFeature | undefined): number {
-  return feature === undefined ? 0 : [...feature.vocabulary].length + (feature.other === 'category' ? 1 : 0);
+  return feature === undefined
+    ? 0
+    : Array.from(feature.vocabulary).length + (feature.other === 'category' ? 1 : 0);
 }
 
 /** How reports call a subpopulation column. */
