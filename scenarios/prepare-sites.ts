@@ -123,10 +123,7 @@ async function siteData({
       return dividedAmong(data.sites, (place) => ({ file, schema, site: { type: 'hash', ...place } }));
     }
     case 'purchases': {
-      const table = await readTable(await find(data.file), receiptColumns);
-      const rng = seededRng(purchaseSeed).fork('purchases');
-      const file = resolve(directory, 'purchases.csv');
-      writeFileSync(file, formatCsv(purchaseTable({ table, classes: purchaseClasses, rng })));
+      const file = await writePurchases(await find(data.file), directory);
       return dividedAmong(data.sites, (place) => ({ file, schema, site: { type: 'hash', ...place } }));
     }
     case 'spread-table': {
@@ -153,6 +150,15 @@ async function siteData({
 /** The task is one and the same in every run: only who trains depends on the run's seed. */
 const purchaseSeed = Seed.parse(1);
 const purchaseClasses = 100;
+
+/** Make the table of baskets in the run directory; returns its path. */
+async function writePurchases(receipts: string, directory: string): Promise<string> {
+  const table = await readTable(receipts, receiptColumns);
+  const rng = seededRng(purchaseSeed).fork('purchases');
+  const file = resolve(directory, 'purchases.csv');
+  writeFileSync(file, formatCsv(purchaseTable({ table, classes: purchaseClasses, rng })));
+  return file;
+}
 
 function dividedAmong(
   sites: readonly SiteId[],
