@@ -10,7 +10,7 @@ import { ClientConfig } from './config.ts';
 import { socketConnect } from './connection.ts';
 import { openLedger } from './ledger.ts';
 import { type LoadedLinkage, loadLinkage } from './linkage.ts';
-import { loadShard, readDataSchema } from './load-shard.ts';
+import { type LoadShardOptions, loadShard, readDataSchema } from './load-shard.ts';
 import { SitePolicy } from './policy.ts';
 import type { Site } from './site.ts';
 
@@ -20,6 +20,8 @@ export interface Launch {
   readonly signal: AbortSignal;
   /** Another transport than a socket to the configured address. */
   readonly connect?: Connect;
+  /** Reads tables: simulated sites of one process share their reads. */
+  readonly readTable?: LoadShardOptions['read'];
   /** Hears the steps of each release. */
   readonly mark?: Site['mark'];
 }
@@ -32,7 +34,7 @@ export interface Launch {
  */
 export async function launchClient(
   file: string,
-  { observer, signal, connect, mark }: Launch,
+  { observer, signal, connect, readTable, mark }: Launch,
 ): Promise<Farewell> {
   const readText = (path: string): string => readFileSync(path, 'utf8');
   const config = loadConfig(file, ClientConfig, readText);
@@ -44,7 +46,12 @@ export async function launchClient(
     connect ?? socketConnect({ url, ca: ca === undefined ? undefined : loadText(at(ca), readText) });
   const schema = await readDataSchema(at(config.data.schema));
   const { file: table, site } = config.data;
-  const shard = await loadShard({ file: at(table), schema, ...(site !== undefined && { site }) });
+  const shard = await loadShard({
+    file: at(table),
+    schema,
+    ...(site !== undefined && { site }),
+    ...(readTable && { read: readTable }),
+  });
   const linked = linkedUsers(config, at, shard.userIds);
   if (linked) observer.note(`linkage ${linked.id}: the same at every linked site, or a person counts twice`);
   const ledger = await openLedger(at(config.ledger), policy);

@@ -3,11 +3,11 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { type EncodedTable, encodeTable } from '../shared/data/encode.ts';
 import { hashedSite, selectUsers, spreadSite } from '../shared/data/partition.ts';
-import { columnsOf, type DataSchema, parseDataSchema } from '../shared/data/schema.ts';
+import { type DataSchema, parseDataSchema } from '../shared/data/schema.ts';
 import type { Shard } from '../shared/data/shard.ts';
 import type { Table } from '../shared/data/table.ts';
 import { assertNever, ParleyError } from '../shared/errors.ts';
-import { readTable } from './read-table.ts';
+import { readSchemaTable } from './read-table.ts';
 
 const place = { sites: z.number().int().positive(), index: z.number().int().nonnegative() };
 const isInPlace = ({ sites, index }: { sites: number; index: number }): boolean => index < sites;
@@ -32,14 +32,21 @@ export interface LoadShardOptions {
   readonly file: string;
   readonly schema: DataSchema;
   readonly site?: SiteRule;
+  /** Another way to read the table than from the file each time: see {@link sharedReads}. */
+  readonly read?: typeof readSchemaTable;
 }
 
 /**
  * A site's records, grouped by user. Throws what `readTable` and `encodeTable` throw, and DATA_EMPTY where the rule leaves
  * this site no user, DATA_SCHEMA_INVALID where it needs a site column that the schema does not declare.
  */
-export async function loadShard({ file, schema, site }: LoadShardOptions): Promise<Shard> {
-  const table = await readTable(file, columnsOf(schema));
+export async function loadShard({
+  file,
+  schema,
+  site,
+  read = readSchemaTable,
+}: LoadShardOptions): Promise<Shard> {
+  const table = await read(file, schema);
   if (site?.type === 'spread') return spreadShard(table, schema, site);
   const encoded = encodeTable(schema, table);
   if (site === undefined) return encoded.shard;
@@ -51,6 +58,22 @@ export async function loadShard({ file, schema, site }: LoadShardOptions): Promi
       `${file} has no user for the site rule ${JSON.stringify(site)}: ${hint(site, encoded)}; correct the rule`,
     );
   return selectUsers(encoded.shard, users);
+}
+
+/**
+ * Reads that simulated sites of one process share: whoever asks for a table while it is being read with the same schema gets
+ * the same one. Nothing is kept once it is read, so a changed file is read again.
+ */
+export function sharedReads(read: typeof readSchemaTable = readSchemaTable): typeof readSchemaTable {
+  const running = new Map<string, Promise<Table>>();
+  return (file, schema) => {
+    const key = JSON.stringify([file, schema]);
+    const known = running.get(key);
+    if (known !== undefined) return known;
+    const reading = read(file, schema).finally(() => running.delete(key));
+    running.set(key, reading);
+    return reading;
+  };
 }
 
 /** The share of a table whose records are spread over sites. */

@@ -1,12 +1,13 @@
 import { constants, isUtf8 } from 'node:buffer';
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { dirname, join } from 'node:path';
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { parseCsv, refuseRepeatedColumns } from '../shared/data/csv.ts';
+import { type Images, parseIdxImages } from '../shared/data/idx.ts';
+import { columnsOf, type DataSchema } from '../shared/data/schema.ts';
 import type { Table } from '../shared/data/table.ts';
 import { ParleyError } from '../shared/errors.ts';
+import { damaged, readBytes } from './read-bytes.ts';
 
 /**
  * Read a site's table: comma-separated values (RFC 4180, UTF-8), plain or gzipped, or Parquet; told apart by the file's
@@ -14,38 +15,30 @@ import { ParleyError } from '../shared/errors.ts';
  * DATA_VALUE_INVALID when the file is damaged, not UTF-8 or not a table.
  */
 export async function readTable(file: string, columns?: readonly string[]): Promise<Table> {
-  const bytes = await readBytes(file);
-  if (startsWith(bytes, parquetMagic)) return readParquet(file, bytes, columns);
-  const plain = startsWith(bytes, gzipMagic) ? await decompress(file, bytes) : bytes;
-  return parseCsv(decode(file, plain), { source: file, ...(columns && { columns }) });
+  const bytes = await readBytes(file, 'a CSV, gzipped CSV or Parquet file');
+  if (bytes.subarray(0, parquetMagic.length).equals(parquetMagic)) return readParquet(file, bytes, columns);
+  return parseCsv(decode(file, bytes), { source: file, ...(columns && { columns }) });
+}
+
+/**
+ * What a schema reads at a site: the table, and the image files that it names, from the table's folder. Throws what
+ * {@link readTable} and `parseIdxImages` throw.
+ */
+export async function readSchemaTable(file: string, schema: DataSchema): Promise<Table> {
+  const names = schema.features.flatMap((feature) => (feature.type === 'image' ? [feature.file] : []));
+  const [table, ...images] = await Promise.all([
+    readTable(file, columnsOf(schema)),
+    ...[...new Set(names)].map((name) => readImages(file, name)),
+  ]);
+  return images.length === 0 ? table : { ...table, images: new Map(images) };
+}
+
+async function readImages(table: string, name: string): Promise<readonly [string, Images]> {
+  const file = join(dirname(table), name);
+  return [name, parseIdxImages(await readBytes(file, 'an IDX file of images, plain or gzipped'), file)];
 }
 
 const parquetMagic = Buffer.from('PAR1');
-const gzipMagic = Buffer.from([0x1f, 0x8b]);
-
-function startsWith(bytes: Buffer, magic: Buffer): boolean {
-  return bytes.subarray(0, magic.length).equals(magic);
-}
-
-async function readBytes(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    throw new ParleyError(
-      'FILE_NOT_FOUND',
-      `${file} cannot be read (${reason(cause)}): expected a CSV, gzipped CSV or Parquet file; check the path and its permissions`,
-      { cause },
-    );
-  }
-}
-
-async function decompress(file: string, bytes: Buffer): Promise<Buffer> {
-  try {
-    return await promisify(gunzip)(bytes);
-  } catch (cause) {
-    throw damaged(file, 'gzip', cause);
-  }
-}
 
 function decode(file: string, bytes: Buffer): string {
   if (!isUtf8(bytes))
@@ -86,16 +79,4 @@ function cellText(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
     return String(value);
   return value instanceof Date ? value.toISOString() : JSON.stringify(value);
-}
-
-function damaged(file: string, format: string, cause: unknown): ParleyError {
-  return new ParleyError(
-    'DATA_VALUE_INVALID',
-    `${file} starts like a ${format} file but cannot be read as one (${reason(cause)}): expected a whole file; copy or export it again`,
-    { cause },
-  );
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,13 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { ClientConfig, SitePolicy } from '../client/index.ts';
+import { type ClientConfig, readTable, type SitePolicy } from '../client/index.ts';
 import { type Identity, identityFrom } from '../shared/crypto/identity.ts';
 import { linkageKeyFrom } from '../shared/crypto/pseudonym.ts';
+import { formatCsv } from '../shared/data/csv.ts';
 import { assertNever } from '../shared/errors.ts';
 import { seededRng } from '../shared/random/rng.ts';
-import { type Seed, SiteId } from '../shared/units.ts';
+import { Seed, SiteId } from '../shared/units.ts';
 import { resolveDataFile } from './data/data-directory.ts';
 import { hospitals } from './data/hospitals.ts';
+import { purchaseTable, receiptColumns } from './data/purchases.ts';
 import { cohortCsv, syntheticCohort } from './data/synthetic-cohort.ts';
 import { linkageFiles, linkSites } from './link-sites.ts';
 import type { Scenario } from './scenario.ts';
@@ -122,6 +124,10 @@ async function siteData({
       const file = await find(data.file);
       return dividedAmong(data.sites, (place) => ({ file, schema, site: { type: 'hash', ...place } }));
     }
+    case 'purchases': {
+      const file = await writePurchases(await find(data.file), directory);
+      return dividedAmong(data.sites, (place) => ({ file, schema, site: { type: 'hash', ...place } }));
+    }
     case 'spread-table': {
       const file = await find(data.file);
       return dividedAmong(data.sites, (place) => ({ file, schema, site: { type: 'spread', ...place } }));
@@ -141,6 +147,19 @@ async function siteData({
     default:
       return assertNever(data);
   }
+}
+
+/** The task is one and the same in every run: only who trains depends on the run's seed. */
+const purchaseSeed = Seed.parse(1);
+const purchaseClasses = 100;
+
+/** Make the table of baskets in the run directory; returns its path. */
+async function writePurchases(receipts: string, directory: string): Promise<string> {
+  const table = await readTable(receipts, receiptColumns);
+  const rng = seededRng(purchaseSeed).fork('purchases');
+  const file = resolve(directory, 'purchases.csv');
+  writeFileSync(file, formatCsv(purchaseTable({ table, classes: purchaseClasses, rng })));
+  return file;
 }
 
 function dividedAmong(

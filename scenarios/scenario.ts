@@ -40,6 +40,13 @@ const ScenarioData = z.discriminatedUnion('type', [
     /** Site name to column value. */
     sites: z.record(SiteId, z.string()),
   }),
+  /** Receipts of households, made into baskets with a class each; households are divided by a hash of their ids. */
+  z.strictObject({
+    type: z.literal('purchases'),
+    schema: z.string(),
+    file: z.string(),
+    sites: z.array(SiteId).min(1),
+  }),
   /** One table for each site. */
   z.strictObject({ type: z.literal('tables'), schema: z.string(), sites: z.record(SiteId, z.string()) }),
 ]);

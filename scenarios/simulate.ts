@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { launchClient } from '../client/index.ts';
+import { launchClient, sharedReads } from '../client/index.ts';
 import {
   listen,
   type Observer,
@@ -51,7 +51,12 @@ export async function simulate(simulation: Simulation): Promise<Outcome> {
     writeClientConfig(site, { url, publicKey: identity.publicKey }, simulation);
   const serve = async (port: CoordinatorPort): Promise<{ close(): Promise<void> }> => {
     if (simulation.inProcess) {
-      const launch = { connect: inProcessConnect(port), observer: quiet, signal };
+      const launch = {
+        connect: inProcessConnect(port),
+        observer: quiet,
+        signal,
+        readTable: sharedReads(),
+      };
       clients.watch(sites.map(configure('wss://in-process')).map((file) => launchClient(file, launch)));
       return { close: () => Promise.resolve() };
     }

@@ -1,31 +1,61 @@
 import { assertNever } from '../errors.ts';
 import { categoryEncoder, type Misfit, missingMisfit, parseNumber } from './category.ts';
-import type { CategoricalFeature, DataSchema, FeatureSchema, LabelSchema, NumericFeature } from './schema.ts';
+import { characterCodes } from './characters.ts';
+import { imageEncoder } from './encode-image.ts';
+import type {
+  CategoricalFeature,
+  CharactersFeature,
+  FeatureSchema,
+  NumericFeature,
+  SetFeature,
+} from './feature-schema.ts';
+import { charactersOf, type DataSchema, type LabelSchema } from './schema.ts';
+import type { Table } from './table.ts';
 
 /**
  * One cell to numbers, by the schema alone: what a record encodes to does not depend on any other record.
  */
 
-/** Writes a cell's features into `target` from `at` on, where zeros stand; or says what is wrong with the cell. */
-export type FeatureEncoder = (text: string, target: Float32Array, at: number) => Misfit | undefined;
+/**
+ * Writes a cell's features into `target` from `at` on, where zeros stand; or says what is wrong with the cell. `position` is
+ * the record's place in a text, in characters from 0; 0 where a row is one record.
+ */
+export type FeatureEncoder = (
+  text: string,
+  target: Float32Array,
+  at: number,
+  position: number,
+) => Misfit | undefined;
 
-/** The class index of a label's cell, or what is wrong with it. */
-export type LabelEncoder = (text: string) => number | Misfit;
+/** The class index of a label's cell, or what is wrong with it; `position` as a {@link FeatureEncoder}'s. */
+export type LabelEncoder = (text: string, position: number) => number | Misfit;
 
-/** The encoder of one declared feature; `markers` are the schema's missing markers. */
-export function featureEncoder(feature: FeatureSchema, markers: readonly string[]): FeatureEncoder {
+/** The encoder of one declared feature; `markers` are the schema's missing markers, `images` lie beside the table. */
+export function featureEncoder(
+  feature: FeatureSchema,
+  markers: readonly string[],
+  images: Table['images'],
+): FeatureEncoder {
   switch (feature.type) {
     case 'numeric':
       return numericEncoder(feature, feature.missingMarkers ?? markers);
     case 'categorical':
       return oneHotEncoder(feature, feature.missingMarkers ?? markers);
+    case 'set':
+      return setEncoder(feature);
+    case 'image':
+      return imageEncoder(feature, images?.get(feature.file));
+    case 'characters':
+      return windowEncoder(feature);
     default:
       return assertNever(feature);
   }
 }
 
 /** The encoder of the label: class 1 is the positive one where there are two. */
-export function labelEncoder(schema: Pick<DataSchema, 'label' | 'missingMarkers'>): LabelEncoder {
+export function labelEncoder(
+  schema: Pick<DataSchema, 'label' | 'features' | 'missingMarkers'>,
+): LabelEncoder {
   const rules = { other: 'refuse', missing: 'refuse', missingMarkers: schema.missingMarkers } as const;
   const { label } = schema;
   switch (label.type) {
@@ -38,14 +68,16 @@ export function labelEncoder(schema: Pick<DataSchema, 'label' | 'missingMarkers'
       return labelAdvice(categoryEncoder({ ...rules, vocabulary: label.vocabulary }).code);
     case 'threshold':
       return thresholdEncoder(label, schema.missingMarkers);
+    case 'next-character':
+      return nextCharacterEncoder(charactersOf(schema), schema.missingMarkers);
     default:
       return assertNever(label);
   }
 }
 
 function labelAdvice(code: LabelEncoder): LabelEncoder {
-  return (text) => {
-    const found = code(text);
+  return (text, position) => {
+    const found = code(text, position);
     return typeof found === 'number' ? found : { ...found, advice: labelHint };
   };
 }
@@ -61,6 +93,44 @@ function thresholdEncoder(
     const value = markers.includes(text) ? undefined : parseNumber(text);
     if (value !== undefined) return value > label.above ? 1 : 0;
     return { code: 'DATA_VALUE_INVALID', expected: 'a finite decimal number', advice: labelHint };
+  };
+}
+
+/** The class of a character is its code without the padding's: code - 1. */
+function nextCharacterEncoder(
+  feature: CharactersFeature | undefined,
+  markers: readonly string[],
+): LabelEncoder {
+  const codesOf = characterCodes(feature ?? { vocabulary: '', other: 'refuse' });
+  const missing = { ...missingMisfit('a text'), advice: labelHint };
+  return (text, position) => {
+    if (markers.includes(text)) return missing;
+    const codes = codesOf(text);
+    return codes instanceof Int32Array ? (codes[position] ?? 0) - 1 : codes;
+  };
+}
+
+function windowEncoder(feature: CharactersFeature): FeatureEncoder {
+  const codesOf = characterCodes(feature);
+  return (text, target, at, position) => {
+    const codes = codesOf(text);
+    if (!(codes instanceof Int32Array)) return codes;
+    const seen = codes.subarray(Math.max(0, position - feature.window), position);
+    target.set(seen, at + feature.window - seen.length);
+    return undefined;
+  };
+}
+
+function setEncoder({ separator, ...feature }: SetFeature): FeatureEncoder {
+  const { code } = categoryEncoder({ ...feature, missing: 'refuse', missingMarkers: [] });
+  return (text, target, at) => {
+    for (const part of text === '' ? [] : text.split(separator)) {
+      const found = code(part);
+      if (typeof found !== 'number')
+        return { ...found, expected: `${JSON.stringify(part)} to be ${found.expected}` };
+      if (found >= 0) target[at + found] = 1;
+    }
+    return undefined;
   };
 }
 

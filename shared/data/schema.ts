@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ParleyError } from '../errors.ts';
-import { categoryName, matcherShape, namesSomething, Vocabulary } from './category.ts';
+import { matcherShape, namesSomething, Vocabulary } from './category.ts';
+import { type CharactersFeature, FeatureSchema, namesOf } from './feature-schema.ts';
 
 /**
  * What a site's table means: which columns identify the user, which are features, which is the label. The schema is
@@ -10,47 +11,6 @@ import { categoryName, matcherShape, namesSomething, Vocabulary } from './catego
 
 const column = z.string().min(1);
 const markers = z.array(z.string());
-
-const Scaling = z.union([
-  z.enum(['symmetric', 'unit']),
-  z.strictObject({ center: z.number(), scale: z.number().positive() }),
-]);
-
-const NumericFeature = z
-  .strictObject({
-    type: z.literal('numeric'),
-    column,
-    /** Public bounds in the column's unit. */
-    min: z.number(),
-    max: z.number(),
-    outside: z.enum(['clamp', 'refuse']).default('clamp'),
-    /** Texts that stand for a number, such as `'> 89': 90`. */
-    literals: z.record(z.string(), z.number()).default({}),
-    transform: z.enum(['none', 'log1p']).default('none'),
-    /** Bounds to [-1, 1], bounds to [0, 1], or (value - center) / scale by public constants; after the transform. */
-    scaling: Scaling.default('symmetric'),
-    missing: z.enum(['indicator', 'zero', 'refuse']).default('refuse'),
-    missingMarkers: markers.optional(),
-  })
-  .refine(({ min, max }) => min < max, '`min` must lie under `max`')
-  .refine(({ min, transform }) => transform === 'none' || min >= 0, '`log1p` needs `min` of at least 0');
-export type NumericFeature = z.infer<typeof NumericFeature>;
-
-const CategoricalFeature = z.strictObject({
-  type: z.literal('categorical'),
-  column,
-  vocabulary: Vocabulary,
-  other: z.enum(['category', 'zero', 'refuse']).default('refuse'),
-  missing: z.enum(['category', 'zero', 'refuse']).default('refuse'),
-  missingMarkers: markers.optional(),
-  /** `one-hot-without-first` has no feature for the first category, whose records are zero in all the others. */
-  encoding: z.enum(['one-hot', 'one-hot-without-first']).default('one-hot'),
-});
-export type CategoricalFeature = z.infer<typeof CategoricalFeature>;
-
-/** One declared column that the model sees. */
-export const FeatureSchema = z.discriminatedUnion('type', [NumericFeature, CategoricalFeature]);
-export type FeatureSchema = z.infer<typeof FeatureSchema>;
 
 /** What the model predicts. A missing label, or one that is not declared, is refused. */
 const LabelSchema = z.discriminatedUnion('type', [
@@ -69,6 +29,15 @@ const LabelSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('threshold'), column, above: z.number() }),
   /** One class for each entry of the vocabulary, in order. */
   z.strictObject({ type: z.literal('categorical'), column, vocabulary: Vocabulary.min(2) }),
+  /** One record for each position of the text; one class for each character of the `characters` feature. */
+  z.strictObject({
+    type: z.literal('next-character'),
+    column,
+    /** Characters between the positions that become records. */
+    stride: z.number().int().positive().default(1),
+    /** The first positions of a row that become records; the others are left out. */
+    maxRecordsPerRow: z.number().int().positive().default(1000),
+  }),
 ]);
 export type LabelSchema = z.infer<typeof LabelSchema>;
 
@@ -114,8 +83,11 @@ export const DataSchema = z
     repeated(schema.subpopulations.map(subpopulationName)).forEach((name) => {
       context.addIssue({ code: 'custom', path: ['subpopulations'], message: `"${name}" stands here twice` });
     });
+    textFaults(schema).forEach((message) => {
+      context.addIssue({ code: 'custom', path: ['features'], message });
+    });
     schema.features.forEach((feature, index) => {
-      if (feature.column === schema.label.column)
+      if (feature.type !== 'characters' && feature.column === schema.label.column)
         context.addIssue({
           code: 'custom',
           path: ['features', index],
@@ -155,8 +127,21 @@ export function numFeaturesOf(schema: Pick<DataSchema, 'features'>): number {
 }
 
 /** Number of classes of the label, >= 2. */
-export function numClassesOf(schema: Pick<DataSchema, 'label'>): number {
+export function numClassesOf(schema: Pick<DataSchema, 'label' | 'features'>): number {
+  if (schema.label.type === 'next-character') return numCharacters(charactersOf(schema));
   return schema.label.type === 'categorical' ? schema.label.vocabulary.length : 2;
+}
+
+/** The schema's text feature, of which there is exactly one where the label is `next-character`, and none elsewhere. */
+export function charactersOf(schema: Pick<DataSchema, 'features'>): CharactersFeature | undefined {
+  return schema.features.find((feature) => feature.type === 'characters');
+}
+
+/** Codes of a text feature without that of the padding: 1 .. this number. */
+function numCharacters(feature: CharactersFeature | undefined): number {
+  return feature === undefined
+    ? 0
+    : Array.from(feature.vocabulary).length + (feature.other === 'category' ? 1 : 0);
 }
 
 /** How reports call a subpopulation column. */
@@ -179,16 +164,19 @@ export function columnsOf(schema: DataSchema): string[] {
   ];
 }
 
-function namesOf(feature: FeatureSchema): string[] {
-  if (feature.type === 'numeric')
-    return feature.missing === 'indicator' ? [feature.column, `${feature.column} missing`] : [feature.column];
-  const skipped = feature.encoding === 'one-hot-without-first' ? 1 : 0;
-  const names = feature.vocabulary.map(categoryName);
-  if (feature.other === 'category') names.push('other');
-  if (feature.missing === 'category') names.push('missing');
-  return names.slice(skipped).map((name) => `${feature.column}=${name}`);
+/** A text feature and a label that asks for the next character need each other, on one column. */
+function textFaults({ features, label }: Pick<DataSchema, 'features' | 'label'>): string[] {
+  const texts = features.filter((feature) => feature.type === 'characters');
+  if (label.type !== 'next-character')
+    return texts.map(({ column }) => `the characters of "${column}" need a label of type next-character`);
+  return texts.length === 1 && texts[0]?.column === label.column
+    ? []
+    : [
+        `a next-character label needs exactly one feature of type characters, of its column "${label.column}"`,
+      ];
 }
 
 function repeated(names: readonly string[]): string[] {
-  return names.filter((name, index) => names.indexOf(name) !== index);
+  const seen = new Set<string>();
+  return names.filter((name) => seen.size === seen.add(name).size);
 }

@@ -1,3 +1,5 @@
+import type { Images } from './idx.ts';
+
 /** A table as its file writes it: every cell is text, nothing is interpreted. It never leaves the site. */
 export interface Table {
   /** What the messages call the table: usually the file's path. */
@@ -7,6 +9,8 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
   /** Shape (numRows,): the line on which each row starts, from 1; absent where a file has no lines. */
   readonly lines?: Int32Array;
+  /** The image files beside the table's that the schema names, by their names. */
+  readonly images?: ReadonlyMap<string, Images>;
 }
 
 /** Where a row stands, for a message: `visits.csv, row 3 (line 4)`. Rows count from 1, without the header row. */

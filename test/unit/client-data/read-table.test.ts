@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, describe, expect, test } from 'vitest';
-import { loadShard, readDataSchema } from '../../../client/load-shard.ts';
-import { readTable } from '../../../client/read-table.ts';
+import { loadShard, readDataSchema, sharedReads } from '../../../client/load-shard.ts';
+import { readSchemaTable, readTable } from '../../../client/read-table.ts';
 import { parseDataSchema } from '../../../shared/data/schema.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'parley-tables-'));
@@ -118,6 +118,50 @@ describe('reading a table', () => {
 });
 
 describe('loading a site', () => {
+  test('sites that load at the same time share one read, later ones read anew', async () => {
+    const asked: string[] = [];
+    const read = sharedReads((file, declared) => {
+      asked.push(file);
+      return readSchemaTable(file, declared);
+    });
+    const sites = [0, 1].map((index) => ({ type: 'hash', sites: 2, index }) as const);
+    const load = (file: string, declared = schema) =>
+      Promise.all(sites.map((site) => loadShard({ file, schema: declared, site, read })));
+    const both = await Promise.all([load(csv), load(gz)]);
+    expect(asked).toEqual([csv, gz]);
+    const alone = await Promise.all(sites.map((site) => loadShard({ file: csv, schema, site })));
+    expect(both).toEqual([alone, alone]);
+    const changed = { ...schema, features: schema.features.slice(1) };
+    const [twice] = await Promise.all([load(csv), load(csv, changed)]);
+    expect(twice).toEqual(alone);
+    expect(asked).toHaveLength(4);
+  });
+
+  test('reads the image file beside the table, plain or gzipped, and says when it is not there', async () => {
+    const idx = Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0, 255, 51, 0);
+    written('plain.idx', idx);
+    written('zipped.idx.gz', gzipSync(idx));
+    const file = written('images.csv', 'n,y\n1,yes\n0,no\n');
+    const load = (name: string) => {
+      const image = { type: 'image', column: 'n', file: name, height: 1, width: 2, scaling: 'unit' };
+      const label = { type: 'binary', column: 'y', positive: ['yes'], negative: ['no'] };
+      return loadShard({
+        file,
+        schema: parseDataSchema({ user: 'row', label, features: [image] }, 's.yaml'),
+      });
+    };
+    for (const name of ['plain.idx', 'zipped.idx.gz'])
+      expect((await load(name)).features).toEqual(Float32Array.of(0.2, 0, 0, 1));
+    expect(await caught(load('gone.idx'))).toMatchObject({
+      code: 'FILE_NOT_FOUND',
+      message: containing('expected an IDX file of images'),
+    });
+    expect(await caught(load('images.csv'))).toMatchObject({
+      code: 'DATA_VALUE_INVALID',
+      message: containing('not a file of IDX images'),
+    });
+  });
+
   test('by hash, the sites of one file share out its users', async () => {
     const rules = [0, 1, 2].map((index) => ({ type: 'hash', sites: 3, index }) as const);
     const loaded = await Promise.all(

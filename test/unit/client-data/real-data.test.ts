@@ -1,11 +1,14 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadShard, readDataSchema } from '../../../client/load-shard.ts';
 import { readTable } from '../../../client/read-table.ts';
+import { purchaseTable, receiptColumns } from '../../../scenarios/data/purchases.ts';
 import { encodeTable } from '../../../shared/data/encode.ts';
 import { columnsOf, numFeaturesOf } from '../../../shared/data/schema.ts';
 import { numUsers, type Shard } from '../../../shared/data/shard.ts';
+import { seededRng } from '../../../shared/random/rng.ts';
+import { Seed } from '../../../shared/units.ts';
 
 const data = process.env['PARLEY_DATA'] ?? '../shared/data';
 const schemaOf = (name: string) => readDataSchema(`scenarios/catalog/schemas/${name}.yaml`);
@@ -65,6 +68,64 @@ describe.runIf(existsSync(data))('the real data sets', () => {
     expect([numUsers(shard), shard.labels.length, positives(shard)]).toEqual([30_000, 30_000, 6636]);
     expect(group(shard, 'sex', 'female')).toBe(18_112);
     expect(group(shard, 'education', 'university')).toBe(14_030);
+  });
+
+  // Counts of MNIST's test set and of QMNIST's writers; pixels as numpy reads them.
+  test('mnist-writers: 10,000 digits of 297 writers', async () => {
+    const shard = await loadShard({
+      file: join(data, 'mnist-writers/mnist-test-writers.csv.gz'),
+      schema: await schemaOf('mnist-writers'),
+    });
+    expect([shard.labels.length, numUsers(shard), shard.numFeatures]).toEqual([10_000, 297, 784]);
+    const digits = Array.from(
+      { length: 10 },
+      (_, digit) => shard.labels.filter((label) => label === digit).length,
+    );
+    expect(digits).toEqual([980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
+    const { mnist } = JSON.parse(readFileSync('test/vectors/inputs.json', 'utf8')) as {
+      mnist: { sumOfPixels: number[]; row14OfFirst: number[] };
+    };
+    const pixels = Array.from(shard.features.subarray(0, 784), (value) => Math.round(value * 255));
+    expect(pixels.reduce((sum, value) => sum + value)).toBe(mnist.sumOfPixels[0]);
+    expect(pixels.slice(14 * 28, 15 * 28)).toEqual(mnist.row14OfFirst);
+  });
+
+  test('shakespeare-roles: 7,097 speeches of 299 roles, every character known', async () => {
+    const schema = await schemaOf('shakespeare-roles');
+    const table = await readTable(
+      join(data, 'shakespeare-roles/shakespeare-roles.csv.gz'),
+      columnsOf(schema),
+    );
+    const texts = table.rows.map((row) => row[table.header.indexOf('text')]!);
+    const records = texts.reduce((sum, text) => sum + Math.min(40, Math.ceil(text.length / 7)), 0);
+    const { shard } = encodeTable(schema, table);
+    expect([table.rows.length, numUsers(shard), shard.labels.length]).toEqual([7097, 299, records]);
+    expect([shard.numFeatures, shard.numClasses]).toEqual([20, 65]);
+  });
+
+  test('shakespeare-roles at every position: a million records', async () => {
+    const schema = await schemaOf('shakespeare-roles');
+    const label = { type: 'next-character', column: 'text', stride: 1, maxRecordsPerRow: 10_000 } as const;
+    const table = await readTable(
+      join(data, 'shakespeare-roles/shakespeare-roles.csv.gz'),
+      columnsOf(schema),
+    );
+    const { shard } = encodeTable({ ...schema, label }, table);
+    // The number of characters of all speeches, counted by Python.
+    expect(shard.labels.length).toBe(1_057_671);
+  });
+
+  test('purchases: baskets of 2,374 households in a hundred kinds, none of them empty', async () => {
+    const table = await readTable(join(data, 'completejourney/transactions.csv.gz'), receiptColumns);
+    const baskets = purchaseTable({ table, classes: 100, rng: seededRng(Seed.parse(1)).fork('purchases') });
+    const { shard } = encodeTable(await schemaOf('purchases'), { ...baskets, source: 'purchases.csv' });
+    expect([shard.labels.length, numUsers(shard), shard.numFeatures]).toEqual([8056, 2374, 290]);
+    const sizes = Array.from(
+      { length: 100 },
+      (_, kind) => shard.labels.filter((label) => label === kind).length,
+    );
+    expect(Math.min(...sizes)).toBeGreaterThan(0);
+    expect(Math.max(...sizes)).toBeLessThan(400);
   });
 
   test('every input is finite and bounded', async () => {
