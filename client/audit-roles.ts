@@ -3,6 +3,7 @@ import { roleDraw } from '../shared/crypto/pseudonym.ts';
 import type { Linkage } from '../shared/data/linked-users.ts';
 import { selectUsers } from '../shared/data/partition.ts';
 import type { Shard } from '../shared/data/shard.ts';
+import { ParleyError } from '../shared/errors.ts';
 import type { Roster } from '../shared/protocol/roster.ts';
 import type { Rng } from '../shared/random/rng.ts';
 import { fairCoin } from '../shared/random/sample.ts';
@@ -14,6 +15,8 @@ export const AuditUsers = z.strictObject({
   fraction: z.number().min(0).max(1).default(0.2),
   /** Probability with which an audit user never trains and calibrates attacks; the others flip a fair coin: member or held-out. */
   referenceFraction: z.number().min(0).lt(1).default(0.2),
+  /** Simulations only: other fair coins for the same audit users, as a shadow federation flips them. */
+  coins: z.number().int().positive().optional(),
 });
 export type AuditUsers = z.infer<typeof AuditUsers>;
 
@@ -76,9 +79,21 @@ export function flipRoles(shard: Shard, options: AuditUsers, rng: Rng): AuditRol
     const own = rng.fork(`user/${id}`);
     if (own.uniform() >= options.fraction) return;
     users.push(user);
-    roles.push(roleOf(own.uniform() < options.referenceFraction, fairCoin(own)));
+    const isReference = own.uniform() < options.referenceFraction;
+    roles.push(roleOf(isReference, fairCoin(coinsOf(own, options, rng))));
   });
   return { users: Int32Array.from(users), roles: Int32Array.from(roles) };
+}
+
+/** A user's fair coin: the next number of her own stream, or one that only a shadow federation flips. */
+function coinsOf(own: Rng, { coins }: AuditUsers, { kind }: Rng): Rng {
+  if (coins === undefined) return own;
+  if (kind === 'secure')
+    throw new ParleyError(
+      'CONFIG_INVALID',
+      'audit.coins is for the shadow federations of a simulation: without a seed nobody can flip the same coins again',
+    );
+  return own.fork(`coins ${coins}`);
 }
 
 function roleOf(reference: boolean, member: boolean): number {

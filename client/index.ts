@@ -5,4 +5,6 @@ export { createIdentity } from './identity-file.ts';
 export { launchClient } from './launch.ts';
 export { ledgerCommand } from './ledger-command.ts';
 export { createLinkageKey, writeLinkageKey, writePseudonyms, writeWeights } from './linkage-command.ts';
+export { loadShard, readDataSchema } from './load-shard.ts';
 export { SitePolicy } from './policy.ts';
+export { openSimulatedSite, type SimulatedSite } from './simulated-site.ts';

@@ -85,7 +85,8 @@ function taskOf({ run, config }: Enrolment): EnrolTask {
   return { run, numFeatures, numClasses: numClasses(config.model) };
 }
 
-function enrolledFrom(roster: Roster, classes: number): EnrolledSite {
+/** A site as its roster declares it, for a model with `classes` classes. */
+export function enrolledFrom(roster: Roster, classes: number): EnrolledSite {
   return {
     declaredUsers: roster.declaredUsers,
     privacy: roster.privacy,

@@ -12,7 +12,7 @@ import { optimizerFrom, storedModel } from './checkpoint.ts';
 import { collectSignals } from './collect.ts';
 import { observed } from './observations.ts';
 import { runRound, scoreTaskOf } from './round.ts';
-import type { Model, RunContext, RunState } from './state.ts';
+import type { Model, Observations, RunContext, RunState } from './state.ts';
 
 /** How a run ended. */
 export type Outcome = Pick<Farewell, 'outcome' | 'detail'>;
@@ -50,10 +50,7 @@ async function restored(initial: Model, run: RunContext): Promise<RunState> {
   const last = reports.at(-1);
   const optimizer = await run.store.optimizer();
   const params = numParams(run.config.model);
-  const initialSignals = await signalsOf(0, run);
-  let observations: RunState['observations'] = { initial: initialSignals, lossHistory: new Map() };
-  for (const { round } of reports)
-    observations = observed(observations, await signalsOf(round + 1, run), run.sites);
+  const observations = await restoredObservations(reports, run);
   return {
     round: RoundIndex.parse(reports.length),
     model: last ? storedModel(run.store, last.modelSha256, run.config.model) : initial,
@@ -64,7 +61,22 @@ async function restored(initial: Model, run: RunContext): Promise<RunState> {
   };
 }
 
-async function signalsOf(version: number, run: RunContext): Promise<ReadonlyMap<SiteId, RecordSignals>> {
+/** What the attacker had seen after the finished rounds, from the stored signals. */
+export async function restoredObservations(
+  reports: readonly RoundReport[],
+  run: Pick<RunContext, 'store' | 'sites'>,
+): Promise<Observations> {
+  let observations: Observations = { initial: await signalsOf(0, run), lossHistory: new Map() };
+  for (const { round } of reports)
+    observations = observed(observations, await signalsOf(round + 1, run), run.sites);
+  return observations;
+}
+
+/** The stored signals of the audit users under a model version. */
+export async function signalsOf(
+  version: number,
+  run: Pick<RunContext, 'store' | 'sites'>,
+): Promise<ReadonlyMap<SiteId, RecordSignals>> {
   const stored = await run.store.signals(RoundIndex.parse(version));
   const signals = new Map<SiteId, RecordSignals>();
   for (const [site, bytes] of stored) {
