@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import type { BudgetOptions, SimulateOptions, Terminal } from './scenarios/index.ts';
+import type { AuditCommandOptions, BudgetOptions, SimulateOptions, Terminal } from './scenarios/index.ts';
 import { errorCodes, ParleyError } from './shared/errors.ts';
 
 /** The command: every subcommand belongs to a room and is loaded when it is asked for. */
@@ -146,6 +146,35 @@ program
     run(options, async ({ terminal }) => {
       const { reportCommand } = await import('./scenarios/index.ts');
       reportCommand(directory, terminal);
+    }),
+  );
+
+program
+  .command('audit')
+  .description('attack the newest model of a run, or a model from elsewhere whose members are known')
+  .argument('<target>', 'run directory, safetensors file, or model.json of a tfjs LayersModel')
+  .option(
+    '--shadows <number>',
+    'simulations: train so many shadow federations for likelihood ratios',
+    integer,
+  )
+  .option('--red-team', 'simulations: also attack as parties that see more than global models')
+  .option('--schema <file>', 'models: data schema of the tables')
+  .option('--members <file>', 'models: table of users whose records trained it')
+  .option('--held-out <file>', 'models: table of users whose records did not')
+  .option('--reference <file>', 'models: more of the latter, to calibrate attacks')
+  .option('--spec <file>', 'models: specification of a safetensors file that does not hold it')
+  .option('--initial <file>', 'models: the model before training')
+  .option(
+    '--out <directory>',
+    'where audit.json and audit.html go (default: the run directory, or runs/audit)',
+  )
+  .option('--data-dir <directory>', 'where data sets lie (also: PARLEY_DATA)')
+  .option('--json', 'one JSON object instead of text')
+  .action((target: string, options: Json & AuditCommandOptions) =>
+    run(options, async (running) => {
+      const { auditCommand } = await import('./scenarios/index.ts');
+      await auditCommand(target, options, running);
     }),
   );
 

@@ -3,6 +3,7 @@ import { roleDraw } from '../shared/crypto/pseudonym.ts';
 import type { Linkage } from '../shared/data/linked-users.ts';
 import { selectUsers } from '../shared/data/partition.ts';
 import type { Shard } from '../shared/data/shard.ts';
+import { ParleyError } from '../shared/errors.ts';
 import type { Roster } from '../shared/protocol/roster.ts';
 import type { Rng } from '../shared/random/rng.ts';
 import { fairCoin } from '../shared/random/sample.ts';
@@ -34,11 +35,13 @@ export const AuditUsers = z.strictObject({
    * one record and few features that is the record itself.
    */
   places: z.boolean().default(false),
+  /** Simulations only: other fair coins for the same audit users, as a shadow federation flips them. */
+  coins: z.number().int().positive().optional(),
 });
 export type AuditUsers = z.infer<typeof AuditUsers>;
 
 /** Who is an audit user, and in which role. */
-export type AuditShares = Pick<AuditUsers, 'fraction' | 'referenceFraction'>;
+export type AuditShares = Pick<AuditUsers, 'fraction' | 'referenceFraction' | 'coins'>;
 
 /** Audit users of a run: index in the shard (ascending) and role: 0 member, 1 held-out, 2 reference. */
 export interface AuditRoles {
@@ -109,9 +112,21 @@ export function flipRoles(shard: Shard, options: AuditShares, rng: Rng): AuditRo
     const own = rng.fork(`user/${id}`);
     if (own.uniform() >= options.fraction) return;
     users.push(user);
-    roles.push(roleOf(own.uniform() < options.referenceFraction, fairCoin(own)));
+    const isReference = own.uniform() < options.referenceFraction;
+    roles.push(roleOf(isReference, fairCoin(coinsOf(own, options, rng))));
   });
   return { users: Int32Array.from(users), roles: Int32Array.from(roles) };
+}
+
+/** A user's fair coin: the next number of her own stream, or one that only a shadow federation flips. */
+function coinsOf(own: Rng, { coins }: AuditShares, { kind }: Rng): Rng {
+  if (coins === undefined) return own;
+  if (kind === 'secure')
+    throw new ParleyError(
+      'CONFIG_INVALID',
+      'audit.coins is for the shadow federations of a simulation: without a seed nobody can flip the same coins again',
+    );
+  return own.fork(`coins ${coins}`);
 }
 
 function roleOf(reference: boolean, member: boolean): number {

@@ -10,6 +10,7 @@ import {
 } from './audit-roles.ts';
 import {
   drawMislabelled,
+  type MislabelledCanaries,
   packMislabelled,
   rolesWithMislabelled,
   unpackMislabelled,
@@ -53,19 +54,36 @@ async function drawnUsers(run: RunId, site: SiteBeforeCoins, audit: AuditUsers):
       drawMislabelled(shard, own, audit.canaries.mislabelled, rng.fork('mislabelled canaries')),
     );
   const mislabelled = unpackMislabelled(await ledger.mislabelled(run, draw));
-  const roles = rolesWithMislabelled(shard, own, mislabelled);
-  const extended = withMislabelled(shard, mislabelled);
+  return withCanaries(site, { own, mislabelled, freshFraction: audit.freshFraction });
+}
+
+/** A site's own users with their roles and the canaries that were drawn for a run, put together. */
+export function withCanaries(
+  site: Pick<SiteBeforeCoins, 'shard' | 'weights'>,
+  drawn: {
+    readonly own: AuditRoles;
+    readonly mislabelled: MislabelledCanaries;
+    readonly freshFraction: number;
+  },
+): RunUsers {
+  const { own, mislabelled, freshFraction } = drawn;
+  const roles = rolesWithMislabelled(site.shard, own, mislabelled);
+  const extended = withMislabelled(site.shard, mislabelled);
+  const first = numUsers(site.shard);
   return {
     shard: extended,
-    trainingShard: trainingShard(extended, roles, audit.freshFraction),
+    trainingShard: trainingShard(extended, roles, freshFraction),
     roles,
     trainable: trainableUsers(extended, roles),
-    canaries: new Set([...mislabelled.sources.keys()].map((canary) => numUsers(shard) + canary)),
+    canaries: new Set([...mislabelled.sources.keys()].map((canary) => first + canary)),
     weights: weightsOf(site, mislabelled.sources.length),
   };
 }
 
 /** A canary is at one site only: all of its clip norm is this site's. */
-function weightsOf({ weights }: SiteBeforeCoins, numCanaries: number): Float64Array | undefined {
+function weightsOf(
+  { weights }: Pick<SiteBeforeCoins, 'weights'>,
+  numCanaries: number,
+): Float64Array | undefined {
   return weights && Float64Array.from([...weights, ...new Float64Array(numCanaries).fill(1)]);
 }

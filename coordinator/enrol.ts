@@ -55,7 +55,10 @@ export async function enrolSites(enrolment: Enrolment): Promise<ReadonlyMap<Site
 }
 
 /** Neighbourhoods are fixed here, before there is any score; a restart finds the same ones from the same rosters. */
-function grouped(enrolled: ReadonlyMap<SiteId, EnrolledSite>, run: RunId): ReadonlyMap<SiteId, EnrolledSite> {
+export function grouped(
+  enrolled: ReadonlyMap<SiteId, EnrolledSite>,
+  run: RunId,
+): ReadonlyMap<SiteId, EnrolledSite> {
   const populations = new Map([...enrolled].map(([site, { population }]) => [site, population]));
   const named = withNeighbourhoods(populations, publicRng(run, 'neighbourhoods'));
   return new Map(
@@ -96,7 +99,8 @@ function taskOf({ run, config }: Enrolment): EnrolTask {
   return { run, numFeatures, numClasses: numClasses(config.model) };
 }
 
-function enrolledFrom(roster: Roster, classes: number): EnrolledSite {
+/** A site as its roster declares it, for a model with `classes` classes. */
+export function enrolledFrom(roster: Roster, classes: number): EnrolledSite {
   return {
     declaredUsers: roster.declaredUsers,
     privacy: roster.privacy,

@@ -1,6 +1,13 @@
 /** The door of the coordinator's room. */
+
+export { fedMiaScore } from './audit/attacks/fed-mia.ts';
+export { offlineLira, onlineLira } from './audit/attacks/lira.ts';
+export { AuditOptions, auditRound } from './audit/audit-round.ts';
+export type { Evidence } from './audit/evidence.ts';
+export { populationOf } from './audit/population.ts';
 export { FederationConfig } from './config.ts';
 export { runCoordinator } from './coordinator.ts';
+export { type FinishedRun, openFinishedRun } from './finished-run.ts';
 export { launchCoordinator } from './launch.ts';
 export type { Outcome } from './run.ts';
 export { listen } from './server.ts';

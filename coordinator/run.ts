@@ -7,12 +7,11 @@ import { protectionAfter } from './aggregate/clip-norm.ts';
 import { initialOptimizerState } from './aggregate/server-step.ts';
 import { optimizerFrom, storedModel } from './checkpoint.ts';
 import { collectSignals } from './collect.ts';
-import { observed } from './observations.ts';
 import { referenceSignals } from './reference-models.ts';
 import { noRollBacks, rollBacksAfter } from './roll-back.ts';
 import { runRound, scoreTaskOf } from './round.ts';
 import type { Model, RunContext, RunState } from './state.ts';
-import { signalsOf } from './stored-signals.ts';
+import { restoredObservations } from './stored-signals.ts';
 
 /** How a run ended, and under which code if it stopped itself. */
 export interface Outcome extends Pick<Farewell, 'outcome' | 'detail'> {
@@ -70,15 +69,7 @@ async function restored(initial: Model, run: RunContext): Promise<RunState> {
   const last = reports.at(-1);
   const optimizer = await run.store.optimizer();
   const params = numParams(run.config.model);
-  const spec = run.config.model;
-  let observations: RunState['observations'] = {
-    initial: await signalsOf(RoundIndex.parse(0), spec, run),
-    references: await referenceSignals(run),
-    lossHistory: new Map(),
-    marginHistory: new Map(),
-  };
-  for (const { round } of reports)
-    observations = observed(observations, await signalsOf(RoundIndex.parse(round + 1), spec, run), run.sites);
+  const observations = await restoredObservations(reports.length, await referenceSignals(run), run);
   return {
     round: RoundIndex.parse(reports.length),
     model: last ? storedModel(run.store, (last.rolledBackTo ?? last).modelSha256, run.config.model) : initial,

@@ -1,9 +1,10 @@
 import type { Signals } from '../shared/model/signals.ts';
 import { hasHiddenLayer, type ModelSpec } from '../shared/model/spec.ts';
 import { decodedSignals, type SignalsShape } from '../shared/protocol/payloads.ts';
-import type { RoundIndex, SiteId } from '../shared/units.ts';
+import { RoundIndex, type SiteId } from '../shared/units.ts';
 import { numRecords } from './audit/population.ts';
-import type { RunContext } from './state.ts';
+import { observed } from './observations.ts';
+import type { Observations, RunContext } from './state.ts';
 
 /** How large a site's signals under a model are; of a site that is not enrolled, empty. */
 export function signalsShape(site: SiteId, spec: ModelSpec, run: Pick<RunContext, 'sites'>): SignalsShape {
@@ -25,4 +26,19 @@ export async function signalsOf(
   for (const [site, bytes] of await run.store.signals(version))
     if (run.sites.has(site)) signals.set(site, decodedSignals(bytes, signalsShape(site, spec, run)));
   return signals;
+}
+
+/** What the attacker had seen after the first `rounds` rounds, beside the signals under reference models. */
+export async function restoredObservations(
+  rounds: number,
+  references: Observations['references'],
+  run: Pick<RunContext, 'config' | 'sites' | 'store'>,
+): Promise<Observations> {
+  const ofVersion = (version: number): ReturnType<typeof signalsOf> =>
+    signalsOf(RoundIndex.parse(version), run.config.model, run);
+  const [lossHistory, marginHistory] = [new Map(), new Map()];
+  let observations: Observations = { initial: await ofVersion(0), references, lossHistory, marginHistory };
+  for (let version = 1; version <= rounds; version++)
+    observations = observed(observations, await ofVersion(version), run.sites);
+  return observations;
 }

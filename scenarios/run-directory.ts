@@ -6,6 +6,7 @@ import { Manifest } from '../shared/protocol/manifest.ts';
 import { RoundReport } from '../shared/protocol/report.ts';
 import { reportHtml, seedsHtml } from './report/html.ts';
 import type { ReportedRun, SeedRun } from './report/run.ts';
+import { Scenario } from './scenario.ts';
 
 /**
  * Read what a run left: its manifest and the reports of its finished rounds.
@@ -31,6 +32,20 @@ export function readRun(directory: string): ReportedRun {
     return report.data;
   });
   return { manifest: manifest.data, reports };
+}
+
+/** The scenario of a simulation, as its directory keeps it. Throws RUN_NOT_FOUND. */
+export function storedScenario(directory: string): Scenario {
+  const file = join(directory, 'scenario.json');
+  try {
+    return Scenario.parse(parsedJson(readFileSync(file, 'utf8')));
+  } catch (cause) {
+    throw new ParleyError(
+      'RUN_NOT_FOUND',
+      `${file} is missing or of another version: red-team roles need a run of \`parley simulate\` by this version`,
+      { cause },
+    );
+  }
 }
 
 /** Write report.html of one run and return its path. */

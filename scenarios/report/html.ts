@@ -4,10 +4,10 @@ import { attackChart, epsilonChart, rocChart, tprChart, utilityChart } from './c
 import { claimsSection } from './claims.ts';
 import { groupsTable, vulnerableSection } from './group-tables.ts';
 import { headlineSection, pageHeader, verdictBox } from './headline.ts';
-import { html, type Markup, trusted } from './markup.ts';
+import { html, type Markup } from './markup.ts';
+import { page } from './page.ts';
 import { isSimulation, type ReportedRun, type SeedRun } from './run.ts';
 import { seedsBody } from './seeds-sections.ts';
-import { style } from './style.ts';
 import { table } from './table.ts';
 import {
   attackNotes,
@@ -51,30 +51,6 @@ ${utilityChart(reports, last)}${epsilonChart(reports, last)}${attackChart(report
 /** The report of one scenario over several seeds: mean and standard deviation beside what was published, and every seed. */
 export function seedsHtml(runs: readonly SeedRun[]): string {
   return page(runs[0]?.manifest.name ?? 'No runs', seedsBody(runs));
-}
-
-// The policy forbids every resource and script, so that even a fault in the escaping could not act.
-const policy = `default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'`;
-
-function page(title: string, body: readonly Markup[]): string {
-  return html`${trusted('<!doctype html>')}
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<link rel="icon" href="data:,">
-<title>${title} – Parley report</title>
-<style>${trusted(style)}</style>
-</head>
-<body>
-<main>
-${body}
-</main>
-</body>
-</html>
-`.markup;
 }
 
 function refused({ reports }: ReportedRun): Markup {

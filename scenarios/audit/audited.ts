@@ -1,0 +1,36 @@
+import type { AttackResult, AuditReport } from '../../shared/protocol/audit-report.ts';
+import type { RedTeamResult } from '../red-team/red-team.ts';
+
+/** All that `parley audit` found, as it is printed and written. */
+export interface Audited {
+  /** Which model. */
+  readonly title: string;
+  /** What this audit cannot know, in sentences. */
+  readonly caveats: readonly string[];
+  readonly audit: AuditReport;
+  /** Likelihood-ratio attacks, which had shadow federations; none where there are no shadows. */
+  readonly likelihoodRatios: readonly AttackResult[];
+  readonly numShadows: number;
+  readonly redTeam: readonly RedTeamResult[];
+}
+
+/** One attack, whoever made it. */
+export interface AuditRow extends AttackResult {
+  /** What the attacker had. */
+  readonly attacker: string;
+  readonly isDeclared: boolean;
+}
+
+/** All attacks in one list: those on the global models, the declared one first, then those of stronger parties. */
+export function auditRows({ audit, likelihoodRatios, numShadows, redTeam }: Audited): AuditRow[] {
+  const of = (attacker: string, results: readonly AttackResult[]): AuditRow[] =>
+    results.map((result) => ({ ...result, attacker, isDeclared: false }));
+  return [
+    { ...audit.user, attacker: globalModels, isDeclared: true },
+    ...of(globalModels, audit.attacks),
+    ...of(`${numShadows} shadow federations`, likelihoodRatios),
+    ...redTeam.map((result) => ({ ...result, attacker: result.role, isDeclared: false })),
+  ];
+}
+
+const globalModels = 'global models';

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openSimulatedSite, type SimulatedSite } from '../../client/index.ts';
+import { ParleyError } from '../../shared/errors.ts';
+import { numParams } from '../../shared/model/layout.ts';
+import type { Manifest } from '../../shared/protocol/manifest.ts';
+import { decodedModel } from '../../shared/protocol/payloads.ts';
+import { Protection } from '../../shared/protocol/plan.ts';
+import type { Sha256, SiteId } from '../../shared/units.ts';
+import { readRun, storedScenario } from '../run-directory.ts';
+import type { Scenario } from '../scenario.ts';
+
+/** A simulation that has ended, with all that its sites held: what attackers of every kind could have seen of it. */
+export interface FinishedSimulation {
+  readonly manifest: Manifest;
+  readonly scenario: Scenario;
+  readonly protection: Protection;
+  /** Finished rounds. */
+  readonly rounds: number;
+  /** Parameters of model version v, shape (numParams,): 0 is the initial model, v + 1 that of round v. */
+  readonly parameters: (version: number) => Float32Array;
+  readonly sites: ReadonlyMap<SiteId, SimulatedSite>;
+}
+
+/**
+ * Open the directory of a finished simulation with its sites.
+ *
+ * @throws RUN_NOT_FOUND for a directory without a simulation or with a missing model; what opening a site throws.
+ */
+export async function openSimulation(directory: string): Promise<FinishedSimulation> {
+  const { manifest, reports } = readRun(directory);
+  const scenario = storedScenario(directory);
+  const hashes = [manifest.initialModelSha256, ...reports.map(({ modelSha256 }) => modelSha256)];
+  const sites = await Promise.all(
+    manifest.sites.map(async ({ id }) => {
+      return [
+        id,
+        await openSimulatedSite(join(directory, 'sites', id, 'client.yaml'), manifest.run),
+      ] as const;
+    }),
+  );
+  return {
+    manifest,
+    scenario,
+    protection: Protection.parse(manifest.config['protection']),
+    rounds: reports.length,
+    parameters: (version) => storedParameters(directory, hashes[version], scenario),
+    sites: new Map(sites),
+  };
+}
+
+function storedParameters(directory: string, hash: Sha256 | undefined, scenario: Scenario): Float32Array {
+  const file = join(directory, 'models', `${hash ?? 'none'}.safetensors`);
+  try {
+    return decodedModel(new Uint8Array(readFileSync(file)), numParams(scenario.federation.model));
+  } catch (cause) {
+    throw new ParleyError('RUN_NOT_FOUND', `${file} cannot be read: restore it from a copy of the run`, {
+      cause,
+    });
+  }
+}
