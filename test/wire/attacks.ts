@@ -84,10 +84,10 @@ export function beforeHello(): [string, string, Attack][] {
       'PROTOCOL_MISMATCH',
       async (site) => {
         const hello = helloTo(await site.notice('challenge'), parties, alpha.identity, content);
-        return site.raw({ ...hello, protocolVersion: 3, proof: { of: 'something' } });
+        return site.raw({ ...hello, protocolVersion: 4, proof: { of: 'something' } });
       },
     ],
-    ['a misshapen hello', 'MESSAGE_INVALID', (site) => site.raw({ type: 'hello', protocolVersion: 2 })],
+    ['a misshapen hello', 'MESSAGE_INVALID', (site) => site.raw({ type: 'hello', protocolVersion: 3 })],
   ];
 }
 
@@ -146,7 +146,7 @@ export function afterHello(): [string, string, Attack][] {
       (site) =>
         site.raw({
           type: 'hello',
-          protocolVersion: 2,
+          protocolVersion: 3,
           site: 'mallory',
           publicKey: stranger.publicKey,
           nonce,

@@ -15,7 +15,7 @@ import { alpha, joinSite } from './site.ts';
 
 const withCode = (code: string): unknown => expect.objectContaining({ code });
 const local = { port: 0, host: '127.0.0.1' };
-const challenge: Notice = { type: 'challenge', protocolVersion: 2, run: about.run, nonce: '0'.repeat(64) };
+const challenge: Notice = { type: 'challenge', protocolVersion: 3, run: about.run, nonce: '0'.repeat(64) };
 
 /** A coordinator that never replies; `peers` are its connections. */
 function deafCore(): { core: CoordinatorPort; peers: Peer[] } {

@@ -58,7 +58,7 @@ function open(connect: Connect, change: Partial<Greeting> = {}): Heard {
 function aCoordinator(
   answer: (request: Request, peer: Peer) => Reply,
   before: readonly unknown[] = [],
-  version = 2,
+  version = 3,
 ): CoordinatorPort {
   return {
     connect: (peer) => {
