@@ -4,24 +4,34 @@
  */
 export function solved(matrix: Float64Array, right: Float64Array): Float64Array {
   const n = right.length;
+  const factor = choleskyFactor(matrix, n);
+  const at = (row: number, column: number): number => factor[row * n + column] ?? 0;
+  const x = right.slice();
+  for (let row = 0; row < n; row++) {
+    let rest = x[row] ?? 0;
+    for (let k = 0; k < row; k++) rest -= at(row, k) * (x[k] ?? 0);
+    x[row] = rest / at(row, row);
+  }
+  for (let row = n - 1; row >= 0; row--) {
+    let rest = x[row] ?? 0;
+    for (let k = row + 1; k < n; k++) rest -= at(k, row) * (x[k] ?? 0);
+    x[row] = rest / at(row, row);
+  }
+  return x;
+}
+
+/** Lower triangular, shape (n, n). */
+function choleskyFactor(matrix: Float64Array, n: number): Float64Array {
   const factor = new Float64Array(n * n);
+  const at = (row: number, column: number): number => factor[row * n + column] ?? 0;
   for (let row = 0; row < n; row++)
     for (let column = 0; column <= row; column++) {
       let sum = matrix[row * n + column] ?? 0;
-      for (let k = 0; k < column; k++) sum -= (factor[row * n + k] ?? 0) * (factor[column * n + k] ?? 0);
-      factor[row * n + column] =
-        row === column ? Math.sqrt(Math.max(sum, leastPivot)) : sum / (factor[column * n + column] ?? 1);
+      for (let k = 0; k < column; k++) sum -= at(row, k) * at(column, k);
+      const isDiagonal = row === column;
+      factor[row * n + column] = isDiagonal ? Math.sqrt(Math.max(sum, leastPivot)) : sum / at(column, column);
     }
-  const x = right.slice();
-  for (let row = 0; row < n; row++) {
-    for (let k = 0; k < row; k++) x[row] = (x[row] ?? 0) - (factor[row * n + k] ?? 0) * (x[k] ?? 0);
-    x[row] = (x[row] ?? 0) / (factor[row * n + row] ?? 1);
-  }
-  for (let row = n - 1; row >= 0; row--) {
-    for (let k = row + 1; k < n; k++) x[row] = (x[row] ?? 0) - (factor[k * n + row] ?? 0) * (x[k] ?? 0);
-    x[row] = (x[row] ?? 0) / (factor[row * n + row] ?? 1);
-  }
-  return x;
+  return factor;
 }
 
 const leastPivot = 1e-12;

@@ -3,15 +3,18 @@ import { describe, expect, test } from 'vitest';
 import {
   AuditUsers,
   flipRoles,
+  freshCounts,
   packRoles,
   rolesFor,
   rosterOf,
+  trainingShard,
   unpackRoles,
 } from '../../../client/audit-roles.ts';
 import { trainableUsers } from '../../../client/site.ts';
 import { linkageKeyFrom } from '../../../shared/crypto/pseudonym.ts';
 import { pseudonymList, weightTables } from '../../../shared/data/linkage.ts';
 import { linkageOf } from '../../../shared/data/linked-users.ts';
+import type { Shard } from '../../../shared/data/shard.ts';
 import { decodedRoster, encodedRoster } from '../../../shared/protocol/roster.ts';
 import { type Rng, secureRng, seededRng } from '../../../shared/random/rng.ts';
 import { RunId, Seed, SiteId } from '../../../shared/units.ts';
@@ -205,6 +208,7 @@ describe('the roster of audit users', () => {
       privacy: 'private',
       users: { roles: Int32Array.of(0, 2, 1) },
       recordCounts: Int32Array.of(2, 2, 3),
+      freshCounts: Int32Array.of(0, 0, 0),
       labels: Int32Array.of(1, 0, 1, 0, 1, 0, 1),
       subpopulations: [{ column: 'ward', vocabulary: ['a', 'b'], codes: Int32Array.of(1, 0, 0) }],
       canaries: new Int32Array(0),
@@ -221,5 +225,36 @@ describe('the roster of audit users', () => {
       const feature = Buffer.from(Float32Array.of(value).buffer);
       expect(whole.includes(feature)).toBe(false);
     }
+  });
+});
+
+describe('fresh records', () => {
+  const shard = aShard(9);
+  const audit = { users: Int32Array.of(1, 4, 8), roles: Int32Array.of(0, 2, 1) };
+
+  test('are the last ones of audit users, rounded down, and one record stays', () => {
+    // Two, two and three records.
+    expect([...freshCounts(shard, audit, 0.5)]).toEqual([1, 1, 1]);
+    expect([...freshCounts(shard, audit, 0.99)]).toEqual([1, 1, 2]);
+    expect([...freshCounts(shard, audit, 0.4)]).toEqual([0, 0, 1]);
+  });
+
+  test('are not in the training shard, where everybody else keeps place and records', () => {
+    const training = trainingShard(shard, audit, 0.99);
+    const fresh = new Map([
+      [1, 1],
+      [4, 1],
+      [8, 2],
+    ]);
+    for (let user = 0; user < 9; user++) {
+      const records = (from: Shard, until: number): number[] => [
+        ...from.features.subarray(from.userOffsets[user]! * from.numFeatures, until * from.numFeatures),
+      ];
+      const kept = shard.userOffsets[user + 1]! - (fresh.get(user) ?? 0);
+      expect(records(training, training.userOffsets[user + 1]!)).toEqual(records(shard, kept));
+    }
+    expect(training.userIds).toBe(shard.userIds);
+    expect(training.labels).toHaveLength(shard.labels.length - 4);
+    expect(trainingShard(shard, audit, 0)).toBe(shard);
   });
 });

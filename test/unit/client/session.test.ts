@@ -58,7 +58,7 @@ function open(connect: Connect, change: Partial<Greeting> = {}): Heard {
 function aCoordinator(
   answer: (request: Request, peer: Peer) => Reply,
   before: readonly unknown[] = [],
-  version = 2,
+  version = 3,
 ): CoordinatorPort {
   return {
     connect: (peer) => {
@@ -144,7 +144,7 @@ describe('a site and its coordinator', () => {
     const welcome = welcomeBy(coordinator);
     const other = open(inProcessConnect(aCoordinator(welcome)), { run: RunId.parse('run-2') });
     expect(await other.fatal).toMatchObject({ code: 'RUN_MISMATCH' });
-    const newer = open(inProcessConnect(aCoordinator(welcome, [], 3)));
+    const newer = open(inProcessConnect(aCoordinator(welcome, [], 4)));
     expect(await newer.fatal).toMatchObject({ code: 'PROTOCOL_MISMATCH' });
     await Promise.all([other.session.close(), newer.session.close()]);
   });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { embeddingSignals } from '../../../shared/model/embedding-signals.ts';
 import { auditSignals, recordSignals } from '../../../shared/model/evaluate.ts';
 import { numParams } from '../../../shared/model/layout.ts';
+import { embeddingNames } from '../../../shared/model/signals.ts';
 import { ModelSpec } from '../../../shared/model/spec.ts';
 import { standardNormals } from '../../../shared/random/gaussian.ts';
 import { seededRng } from '../../../shared/random/rng.ts';
@@ -106,8 +107,8 @@ describe('what a site sends of its audit users', () => {
     const parameters = Float32Array.from(standardNormals(rng, numParams(spec)));
     const { embedding, ...signals } = await auditSignals(spec, parameters, records);
     expect(signals).toEqual(await recordSignals(spec, parameters, records));
-    for (const column of Object.values(embedding ?? {}))
-      expect(column.every((value: number) => value >= 0 && value <= 2)).toBe(true);
+    for (const name of embeddingNames)
+      expect(embedding![name].every((value) => value >= 0 && value <= 2)).toBe(true);
     expect(new Set(embedding!.pair).size).toBeGreaterThan(50);
   });
 

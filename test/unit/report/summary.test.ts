@@ -100,7 +100,7 @@ describe('the summary over seeds', () => {
       '3 seeds: 1, 2, 3',
       'simulation: not private',
       'rounds finished: 1, 2, 3',
-      'negative control passed at the last round: 3 of 3',
+      'controls passed at the last round: 3 of 3',
     ]);
     expect(text).toMatch(/test AUC +0\.\d{3} +0\.\d{3} +3 +0\.672 \(Strack et al\. 2014\)/);
     expect(rows[0]).toMatchObject({ figure: 'test AUC', values: { length: 3 } });
