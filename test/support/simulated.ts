@@ -13,11 +13,13 @@ export const dataDirectory = process.env['PARLEY_DATA'] ?? '../shared/data';
 
 const silent = { stage: (): void => undefined, report: (): void => undefined, note: (): void => undefined };
 
-/** Run a catalogue scenario in process with one seed and read what it left. */
-export async function simulated(name: string, seed: number): Promise<ReportedRun> {
+/** Run a catalogue scenario in process with one seed, of its own or as many rounds as given, and read what it left. */
+export async function simulated(name: string, seed: number, rounds?: number): Promise<ReportedRun> {
+  const scenario = loadScenario(`scenarios/catalog/${name}.yaml`);
+  const federation = { ...scenario.federation, ...(rounds !== undefined && { rounds }) };
   const directory = join(mkdtempSync(join(tmpdir(), `parley-${name}-`)), 'run');
   await simulate({
-    scenario: loadScenario(`scenarios/catalog/${name}.yaml`),
+    scenario: { ...scenario, federation },
     seed: Seed.parse(seed),
     directory,
     dataDirectories: dataDirectories(process.env, dataDirectory),
