@@ -115,6 +115,73 @@ export const dataSets: readonly DataSet[] = [
       },
     ],
   },
+  {
+    name: 'completejourney',
+    description:
+      '75,000 receipt lines of 2,377 households over one year, 2017 (a sample of Complete Journey 2.0)',
+    licence: "CC0 by the package's description; the data's own terms at 84.51/dunnhumby were not checked",
+    citation: 'Boehmke and Mortimer, R package completejourney 1.1.1; data by 84.51/dunnhumby',
+    page: 'https://bradleyboehmke.github.io/completejourney/',
+    origin: {
+      type: 'by-hand',
+      steps:
+        "the publisher ships R data, which Parley does not read: in R with the package completejourney, join transactions_sample with department, brand and product_category of products by product_id, write times as '2017-01-28 14:06:53', and save it as CSV in UTF-8",
+    },
+    files: [
+      {
+        path: 'completejourney/transactions.csv.gz',
+        member: 'transactions_sample.rda',
+        contentBytes: 7255436,
+        contentSha256: '4f8277afae0f922c47189dea41688ea40bb36e12b98783d121fe162bafc6e9b6',
+      },
+    ],
+  },
+  {
+    name: 'mnist-writers',
+    description: "MNIST's 10,000 test digits with the 297 writers of QMNIST's extended labels",
+    licence: 'images: CC BY-SA 3.0, as commonly stated for MNIST; labels of QMNIST: BSD',
+    citation: 'LeCun, Cortes, Burges; Yadav and Bottou (2019), Cold Case: The Lost MNIST Digits (NeurIPS)',
+    page: 'https://github.com/facebookresearch/qmnist',
+    origin: {
+      type: 'by-hand',
+      steps:
+        "two publishers, and labels in a form of their own: take MNIST's t10k-images-idx3-ubyte.gz as it is under the first name, and make the table with the columns index, label, writer_id, hsf_series, digit_index_for_writer from the first 10,000 rows of qmnist-test-labels-idx2-int.gz (series 4: SD1-hsf4, else SD3-hsf0)",
+    },
+    files: [
+      {
+        path: 'mnist-writers/mnist-test-images.idx3-ubyte.gz',
+        member: 't10k-images-idx3-ubyte',
+        contentBytes: 7840016,
+        contentSha256: '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
+      },
+      {
+        path: 'mnist-writers/mnist-test-writers.csv.gz',
+        member: 'qmnist-test-labels-idx2-int',
+        contentBytes: 234427,
+        contentSha256: 'a34788489319a7b1b5e8804114aab1a845cb62c559db0039c1973f7fa7390820',
+      },
+    ],
+  },
+  {
+    name: 'shakespeare-roles',
+    description: '7,097 speeches of 299 roles of Shakespeare (tinyshakespeare, cut by speaker)',
+    licence: 'public domain',
+    citation: 'Shakespeare; Karpathy, char-rnn',
+    page: 'https://github.com/karpathy/char-rnn',
+    origin: {
+      type: 'by-hand',
+      steps:
+        "cut data/tinyshakespeare/input.txt at its empty lines; of every block whose first line ends in a colon write a row with the columns speech_index, role (that line without the colon) and text (the other lines joined by ' / ')",
+    },
+    files: [
+      {
+        path: 'shakespeare-roles/shakespeare-roles.csv.gz',
+        member: 'input.txt',
+        contentBytes: 1181679,
+        contentSha256: '75051cc906471469f1bcaf8183612c02bd6d928d16c8c639e8bbdd66ec02753e',
+      },
+    ],
+  },
 ];
 
 /** The catalogue as text for a terminal: name, what it is, licence, how to get it, citation. */

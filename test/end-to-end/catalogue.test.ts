@@ -17,6 +17,29 @@ test.each(catalogue)('%s fits its data schema', async (file) => {
   expect(`${federation.name}.yaml`).toBe(file);
 });
 
+// What they reach stands in the files' first lines; here that they run, as declared, on the real data.
+describe.runIf(existsSync(join(dataDirectory, 'completejourney')))('images, text, baskets, banks', () => {
+  test.each(
+    ['credit-default', 'mnist-writers', 'purchases', 'shakespeare-roles'].flatMap((name) => [
+      name,
+      `${name}-unprotected`,
+    ]),
+  )('%s: two rounds', async (name) => {
+    const { federation, data } = loadScenario(`scenarios/catalog/${name}.yaml`);
+    const { reports } = await simulated(name, 1, (scenario) => ({
+      ...scenario,
+      federation: { ...scenario.federation, rounds: 2 },
+    }));
+    expect(reports.map(({ round }) => round)).toEqual([0, 1]);
+    const last = reports.at(-1);
+    expect(last?.sites.answered).toHaveLength(Object.keys(data.sites).length);
+    expect(last?.utility.heldOutRecords).toBeGreaterThan(200);
+    const { coordinator } = last?.epsilon ?? {};
+    if (federation.protection.type === 'none') expect(coordinator).toBe('infinite');
+    else expect(coordinator).toBeLessThanOrEqual(federation.epsilonLimit ?? 0);
+  });
+});
+
 describe.runIf(existsSync(join(dataDirectory, 'heart')))('heart: FLamby with four real sites', () => {
   test('federated averaging reaches the published pooled accuracy of 0.748, mean over five seeds', async () => {
     const { seeds, federation } = loadScenario('scenarios/catalog/heart.yaml');
