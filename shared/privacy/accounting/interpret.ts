@@ -1,4 +1,4 @@
-import { assertNever, ParleyError } from '../../errors.ts';
+import { ParleyError } from '../../errors.ts';
 import { matrixSensitivity } from '../banded-sensitivity.ts';
 import type { LedgerEntry, MechanismEvent } from './event.ts';
 
@@ -19,7 +19,7 @@ export type Interpretation = readonly SampledGaussians[] | 'non-private';
  * What the entries cost, in the terms that accountants know. The only place where counts multiply. Composition is adaptive:
  * later events may depend on earlier releases. Neighbouring: add or remove one user.
  *
- * @throws EVENT_UNSUPPORTED when a banded matrix's later rounds are not covered by its first.
+ * @throws EVENT_UNSUPPORTED when a banded matrix's later rounds are not covered by its first, or an event is of no known kind.
  */
 export function interpreted(entries: readonly LedgerEntry[]): Interpretation {
   const tally: Tally = { mechanisms: new Map(), covered: new Map(), isPrivate: true };
@@ -71,7 +71,7 @@ function add(event: MechanismEvent, count: number, tally: Tally): void {
       add(event.event, count * event.count, tally);
       return;
     default:
-      assertNever(event);
+      throw unknownKind(event);
   }
 }
 
@@ -103,5 +103,13 @@ function unsupported(rounds: number): ParleyError {
     'EVENT_UNSUPPORTED',
     `${rounds} round(s) of a banded matrix mechanism are not covered by a first round in the same ledger, so what they cost ` +
       'is not known: restore the ledger that holds its beginning',
+  );
+}
+
+/** The compiler sees to it that all kinds are known; a ledger of a later version may hold others all the same. */
+function unknownKind(event: never): ParleyError {
+  return new ParleyError(
+    'EVENT_UNSUPPORTED',
+    `an event of a kind that this version does not know: ${JSON.stringify(event)}; use the version that wrote the ledger`,
   );
 }

@@ -1,5 +1,5 @@
 import { type Composition, cumulantsAt, type Window } from './cumulants.ts';
-import { fftError, type Spectrum, transform } from './fft.ts';
+import { fftError, type Spectrum, spectrumOf, valuesOf } from './fft.ts';
 
 /**
  * The composed loss on a window of the grid, tilted: the probability of loss (first + j) * step is
@@ -53,7 +53,7 @@ export function composed(composition: Composition, tilt: number, window: Window)
 
 /** A product of powers of spectra, frequencies 0 .. points / 2: the others are their conjugates, since masses are real. */
 interface Product {
-  /** ln of the size. */
+  /** ln of the size; -Infinity where it is left out. */
   readonly log: Float64Array;
   readonly angle: Float64Array;
   /** ln of an upper bound on the exact size. */
@@ -66,13 +66,19 @@ function emptyProduct(points: number): Product {
 }
 
 function multiply({ log, angle, bound }: Product, { re, im }: Spectrum, count: number): void {
-  const error = fftError(re.length);
+  const error = fftError(2 * (re.length - 1));
   for (let k = 0; k < log.length; k++) {
     const x = re[k] ?? 0;
     const y = im[k] ?? 0;
     const size = Math.sqrt(x * x + y * y);
+    const largest = (bound[k] ?? 0) + count * Math.log(size + error);
+    bound[k] = largest;
+    // Most frequencies of many releases vanish.
+    if (largest < negligible || log[k] === -Infinity) {
+      log[k] = -Infinity;
+      continue;
+    }
     log[k] = (log[k] ?? 0) + count * Math.log(size);
-    bound[k] = (bound[k] ?? 0) + count * Math.log(size + error);
     angle[k] = (angle[k] ?? 0) + count * Math.atan2(y, x);
   }
 }
@@ -88,17 +94,15 @@ interface Tilted {
 function tiltedSpectrum({ pair, step, tilt, points }: Tilted): Spectrum {
   const { first, logMass } = pair;
   const { log } = cumulantsAt({ step, parts: [{ pair, count: 1 }] }, tilt);
-  const re = new Float64Array(points);
+  const wrapped = new Float64Array(points);
   for (let j = 0; j < logMass.length; j++) {
     const index = first + j;
     const exponent = (logMass[j] ?? 0) + tilt * index * step - log;
     if (exponent < negligible) continue;
     const place = ((index % points) + points) % points;
-    re[place] = (re[place] ?? 0) + Math.exp(exponent);
+    wrapped[place] = (wrapped[place] ?? 0) + Math.exp(exponent);
   }
-  const spectrum = { re, im: new Float64Array(points) };
-  transform(spectrum);
-  return spectrum;
+  return spectrumOf(wrapped);
 }
 
 /**
@@ -111,12 +115,12 @@ function inverse(
   numReleases: number,
 ): { mass: Float64Array; error: number } {
   const powerError = 16 * 2 ** -53 * (numReleases + 1);
-  const re = new Float64Array(points);
-  const im = new Float64Array(points);
+  const re = new Float64Array(points / 2 + 1);
+  const im = new Float64Array(points / 2 + 1);
   let [size, error] = [0, 0];
   for (let k = 0; k <= points / 2; k++) {
     const largest = Math.exp(bound[k] ?? 0);
-    if ((bound[k] ?? 0) < negligible) {
+    if (log[k] === -Infinity) {
       error += 2 * largest;
       continue;
     }
@@ -124,18 +128,11 @@ function inverse(
     size += 2 * power;
     error += 2 * (largest - power + powerError * largest);
     re[k] = power * Math.cos(angle[k] ?? 0);
-    // The conjugate, so that the forward transform inverts.
-    im[k] = -power * Math.sin(angle[k] ?? 0);
-    if (k > 0 && 2 * k < points) {
-      re[points - k] = re[k] ?? 0;
-      im[points - k] = -(im[k] ?? 0);
-    }
+    im[k] = power * Math.sin(angle[k] ?? 0);
   }
-  transform({ re, im });
-  return {
-    mass: re.map((value) => value / points),
-    error: (error + fftError(points) * size) / points,
-  };
+  const mass = valuesOf({ re, im });
+  for (let j = 0; j < points; j++) mass[j] = (mass[j] ?? 0) / points;
+  return { mass, error: (error + fftError(points) * size) / points };
 }
 
 /** Masses in the order of their losses, from that of index `first` on. */

@@ -94,10 +94,10 @@ export interface Window {
   readonly outside: number;
 }
 
-const outsideEachEnd = 1e-14;
+const outsideEachEnd = 1e-11;
 
 /**
- * An interval that holds all but 2e-14 of the tilted total loss, by Chernoff's bound: for every t > 0,
+ * An interval that holds all but 2e-11 of the tilted total loss, by Chernoff's bound: for every t > 0,
  * P(loss > mean + w) <= exp(log(tilt + t) - log(tilt) - t (mean + w)).
  */
 export function windowOf(composition: Composition, tilt: number): Window {
@@ -105,15 +105,28 @@ export function windowOf(composition: Composition, tilt: number): Window {
   const deviation = Math.sqrt(at.variance) + composition.step;
   const typical = Math.sqrt(-2 * Math.log(outsideEachEnd)) / deviation;
   const end = (sign: 1 | -1): number =>
-    Math.min(
-      ...[0.125, 0.25, 0.5, 1, 2, 4, 8].map((factor) => {
-        const t = factor * typical;
-        const growth = cumulantsAt(composition, tilt + sign * t).log - at.log;
-        return (growth - Math.log(outsideEachEnd)) / t;
-      }),
-    );
+    leastOfPowers((factor) => {
+      const t = factor * typical;
+      const growth = cumulantsAt(composition, tilt + sign * t).log - at.log;
+      return (growth - Math.log(outsideEachEnd)) / t;
+    });
   const [least, most] = extremes(composition);
   return { from: Math.max(least, -end(-1)), to: Math.min(most, end(1)), outside: 2 * outsideEachEnd };
+}
+
+/** The least value seen at 1, 2, 4, ... or 1, 1/2, 1/4, ... while values fall, at most four steps away. */
+function leastOfPowers(value: (factor: number) => number): number {
+  let least = value(1);
+  for (const base of [2, 0.5]) {
+    const before = least;
+    for (let power = 1; power <= 4; power++) {
+      const next = value(base ** power);
+      if (next >= least) break;
+      least = next;
+    }
+    if (least < before) break;
+  }
+  return least;
 }
 
 /** The least and the largest total loss there is. */

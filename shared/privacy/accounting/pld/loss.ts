@@ -64,6 +64,7 @@ export function integrated(mechanism: Mechanism, from: number, to: number, loss:
   const nodes = halfWidth <= 0.01 ? fourNodes : eightNodes;
   // The largest density in the interval, so that nothing underflows however far out it lies.
   const nearest = Math.max(from, Math.min(to, 0));
+  const excessAt = excessRatio(mechanism, loss);
   let without = 0;
   let excess = 0;
   for (let part = 0; part < numParts; part++) {
@@ -72,10 +73,24 @@ export function integrated(mechanism: Mechanism, from: number, to: number, loss:
       for (const s of [centre - node * halfWidth, centre + node * halfWidth]) {
         const mass = weight * Math.exp((nearest - s) * (nearest + s) * 0.5);
         without += mass;
-        excess += mass * Math.expm1(lossAt(mechanism, s) - loss);
+        excess += mass * excessAt(s);
       }
     }
   }
   const logScale = Math.log(halfWidth / Math.sqrt(2 * Math.PI)) - (nearest * nearest) / 2;
   return { logScale, without, excess };
+}
+
+/**
+ * exp(L - loss) - 1 of an outcome, as exp(-loss) times the difference of q (r - 1) and exp(loss) - 1, which is as exact as the
+ * difference of the losses and spares a logarithm; of large losses only those can be had.
+ */
+function excessRatio(mechanism: Mechanism, loss: number): (s: number) => number {
+  const { noiseMultiplier, samplingRate } = mechanism;
+  if (samplingRate === 1 || Math.abs(loss) > 30) return (s) => Math.expm1(lossAt(mechanism, s) - loss);
+  const [offset, factor] = [Math.expm1(loss), Math.exp(-loss)];
+  return (s) => {
+    const logRatio = (s - 0.5 / noiseMultiplier) / noiseMultiplier;
+    return (samplingRate * Math.expm1(logRatio) - offset) * factor;
+  };
 }

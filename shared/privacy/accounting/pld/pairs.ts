@@ -87,9 +87,10 @@ export function dominatedPair(mechanism: Mechanism, step: number, reach: Reach):
   let from = reach.from;
   let shift = 0;
   let kept = 0;
-  for (;;) {
-    // An interval that begins right below its loss would be narrow, and the next one wide; the first is wide in any case.
-    const index = Math.ceil(lossAt(mechanism, from) / step + (from === reach.from ? 0 : 0.3));
+  // An interval that begins right below its loss would be narrow, and the next one wide; the first is wide in any case. It is
+  // empty where it begins on its loss, so only the later ones are sure to get on.
+  for (let margin = 0; ; margin = 0.3) {
+    const index = Math.ceil(lossAt(mechanism, from) / step + margin);
     const grown = intervalOf(mechanism, { from, limit: reach.to, loss: index * step, step });
     if (!grown || index > last) break;
     logMass[index - first] = grown.logMass;

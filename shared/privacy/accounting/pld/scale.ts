@@ -66,7 +66,8 @@ export function curveOf(grid: Grid, tilt: number, side: Side): TailCurve {
 export function stepFor(task: Task, grid: Composition, tilt: number): number {
   const { variance } = cumulantsAt(grid, tilt);
   const typical = Math.sqrt(variance / numReleases(grid.parts)) / 8;
-  return Math.max(typical, windowStep(grid, tilt), leastStep(task));
+  const { from, to } = windowOf(grid, tilt);
+  return Math.max(typical, stepWith(mostPoints, to - from), leastStep(task));
 }
 
 /**
@@ -80,13 +81,20 @@ export function finerStep(
   share: number,
 ): number | undefined {
   const finer = step * Math.max(0.1, Math.min(0.5, Math.sqrt(share) * 0.8));
-  const feasible = Math.max(finer, leastStep(task), windowStep(grid, tilt));
+  const { from, to } = windowOf(grid, tilt);
+  const feasible = Math.max(fitting(finer, to - from), leastStep(task), stepWith(mostPoints, to - from));
   return feasible > 0.8 * step ? undefined : feasible;
 }
 
-function windowStep(grid: Composition, tilt: number): number {
-  const { from, to } = windowOf(grid, tilt);
-  return (to - from) / (mostPoints - 4);
+/** Slightly wider, where that halves the transform. */
+function fitting(step: number, width: number): number {
+  const wider = stepWith(2 ** Math.floor(Math.log2(width / step)), width);
+  return wider > step && wider < 1.15 * step ? wider : step;
+}
+
+/** The step of which so many points cover a window of that width. */
+function stepWith(points: number, width: number): number {
+  return width / Math.max(1, points - 4);
 }
 
 function leastStep({ mechanisms, lost }: Task): number {

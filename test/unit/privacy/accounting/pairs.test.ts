@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { pldBounds } from '../../../../shared/privacy/accounting/accountants.ts';
+import { dominatedPair } from '../../../../shared/privacy/accounting/pld/pairs.ts';
+import { Delta } from '../../../../shared/units.ts';
+import { sampled } from './events.ts';
+
+test('a pair from below gets on where the least loss lies exactly on the grid', () => {
+  const mechanism = { noiseMultiplier: 1, samplingRate: 1 };
+  const { first, logMass, shift } = dominatedPair(mechanism, 0.5, { from: -7.5, to: 8.5, lost: 0 });
+  // The loss of the outcome s is s - 1/2.
+  expect(first * 0.5).toBe(-8);
+  expect(logMass.reduce((total, mass) => total + Math.exp(mass), 0)).toBeGreaterThan(1 - 1e-6);
+  expect(shift).toBeLessThan(1e-7);
+});
+
+test('a ledger of two sampled and two plain mechanisms whose grid began there, from both sides', () => {
+  const entries = [
+    [16.326880560621355, 0.004894272073565061, 9],
+    [10.105516374629307, 1, 9],
+    [2.0550934490693127, 1, 9],
+    [7.792840532084987, 0.013504240478894014, 34],
+  ].map(([z, q, count]) => ({ event: sampled(z!, q!), count: count! }));
+  const { lower, upper } = pldBounds(entries, Delta.parse(1e-6));
+  expect(lower).toBeLessThanOrEqual(upper);
+  expect(upper / lower - 1).toBeLessThan(1e-3);
+});
