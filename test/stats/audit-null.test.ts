@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { AuditOptions, auditRound } from '../../coordinator/audit/audit-round.ts';
 import { negativeControl } from '../../coordinator/audit/controls.ts';
 import type { Evidence } from '../../coordinator/audit/evidence.ts';
+import { judge, LeakagePolicy } from '../../coordinator/audit/leakage-policy.ts';
 import type { AuditPopulation, Role } from '../../coordinator/audit/population.ts';
 import { subpopulationAttack } from '../../coordinator/audit/subpopulation-attack.ts';
 import { standardNormals } from '../../shared/random/gaussian.ts';
@@ -41,8 +42,15 @@ describe('labels that mean nothing', () => {
 
 describe('a model that leaks nothing', () => {
   // 400 rounds. At a true rate of 0.05 (standard error 0.011) more than 0.105 happens with probability below 1e-5.
-  test('is accused in at most 5 % of rounds, by any group and by the user-level interval', async () => {
+  test('is accused in at most 5 % of rounds, by any group, by the user-level interval and by the limits', async () => {
+    const limits = LeakagePolicy.parse([
+      { figure: 'user-auc', limit: 0.55, action: 'stop' },
+      { figure: 'worst-group-auc', limit: 0.6, action: 'stop' },
+      { figure: 'tpr-at-fpr-0.01', limit: 0.03, action: 'warn' },
+    ]);
     let anyGroup = 0;
+    let stopped = 0;
+    let warned = 0;
     let user = 0;
     let worstInterval = 0;
     for (let round = 0; round < 400; round++) {
@@ -51,10 +59,17 @@ describe('a model that leaks nothing', () => {
       if (report.groups.some((group) => group.status === 'tested' && group.rejected)) anyGroup++;
       if (report.user.low > 0.5) user++;
       if ((report.worstGroup?.low ?? 0) > 0.5) worstInterval++;
+      const { action } = judge(limits, report);
+      if (action === 'stop') stopped++;
+      if (action === 'warn') warned++;
     }
     expect(anyGroup / 400).toBeLessThan(0.105);
     expect(user / 400).toBeLessThan(0.105);
     expect(worstInterval / 400).toBeLessThan(0.105);
+    // Limits above chance leave a margin: an AUC of 0.5 (standard error 0.03) is 0.55 at its lower bound once in 1e4.
+    expect(stopped / 400).toBeLessThan(0.025);
+    // The TPR's interval is exact at its threshold, which is itself chosen on the held-out users.
+    expect(warned / 400).toBeLessThan(0.105);
   });
 
   // 100 controls on samples where the interval covers 95 %: false alarm 100 * 7e-6 = 7e-4.
