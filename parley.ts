@@ -1,16 +1,10 @@
 #!/usr/bin/env node
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import type { AuditCommandOptions, BudgetOptions, SimulateOptions, Terminal } from './scenarios/index.ts';
-import { errorCodes, ParleyError } from './shared/errors.ts';
+import { Command, CommanderError } from 'commander';
+import { integer, type Json, real, run } from './parley-command.ts';
+import type { AuditCommandOptions, BudgetOptions, SimulateOptions } from './scenarios/index.ts';
+import { ParleyError } from './shared/errors.ts';
 
 /** The command: every subcommand belongs to a room and is loaded when it is asked for. */
-
-interface Running {
-  readonly terminal: Terminal;
-  readonly signal: AbortSignal;
-}
-
-type Json = { readonly json?: boolean };
 
 const program = new Command('parley')
   .description('Train one model across sites that never share a record, and attack it after every round.')
@@ -241,49 +235,6 @@ data
       await fetchCommand(name, options, terminal);
     }),
   );
-
-function integer(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text))
-    throw new InvalidArgumentError('a whole number of at least 1 is expected.');
-  return Number(text);
-}
-
-function real(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value))
-    throw new InvalidArgumentError('a number such as 0.01 or 1e-5 is expected.');
-  return value;
-}
-
-/** Run a command's body: Ctrl-C ends it cleanly (a second one at once), and every failure has its exit code. */
-async function run({ json }: Json, body: (running: Running) => Promise<void>): Promise<void> {
-  const { createTerminal } = await import('./scenarios/index.ts');
-  const terminal = createTerminal(process, json === true);
-  const stop = new AbortController();
-  const interrupt = (): void => {
-    if (stop.signal.aborted) process.exit(130);
-    terminal.note('stopping; press Ctrl-C again to quit at once');
-    stop.abort();
-  };
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
-  try {
-    await body({ terminal, signal: stop.signal });
-  } catch (error) {
-    process.exitCode = failed(error, terminal);
-  } finally {
-    terminal.end();
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-  }
-}
-
-function failed(error: unknown, terminal: Terminal): number {
-  if (error instanceof ParleyError) {
-    terminal.fail(error.code, error.message);
-    return error.code === 'INTERRUPTED' ? 130 : errorCodes[error.code];
-  }
-  terminal.fail('INTERNAL', error instanceof Error ? (error.stack ?? error.message) : String(error));
-  return 70;
-}
 
 try {
   await program.parseAsync();

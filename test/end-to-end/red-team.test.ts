@@ -32,14 +32,6 @@ function found(results: readonly RedTeamResult[], role: string, attack: string):
 
 test('without noise, every update by itself gives away more than the sums do', async () => {
   const results = await attacked('leaky', 10);
-  console.log(
-    results
-      .map(
-        ({ role, attack, auc, low, high }) =>
-          `${role} ${attack} ${auc.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`,
-      )
-      .join('\n'),
-  );
   const cosine = found(results, 'coordinator, every update', 'fed-mia-cosine');
   expect(cosine.low).toBeGreaterThan(0.6);
   expect(cosine.low).toBeGreaterThan(found(results, 'coordinator, sums only', 'mean-cosine').auc);
@@ -47,13 +39,5 @@ test('without noise, every update by itself gives away more than the sums do', a
 
 test('with user-level privacy all of them are near chance', async () => {
   const results = await attacked('user-dp', 5);
-  console.log(
-    results
-      .map(
-        ({ role, attack, auc, low, high }) =>
-          `${role} ${attack} ${auc.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`,
-      )
-      .join('\n'),
-  );
   for (const { low, attack } of results) expect({ attack, low: low < 0.55 }).toEqual({ attack, low: true });
 });

@@ -25,7 +25,7 @@ const patched = (at: number, value: number): Uint8Array => {
   bytes[at] = value;
   return bytes;
 };
-const invalid = (text: RegExp) =>
+const invalid = (text: RegExp): unknown =>
   expect.objectContaining({ code: 'DATA_VALUE_INVALID', message: expect.stringMatching(text) as unknown });
 
 describe('IDX images', () => {

@@ -1,0 +1,57 @@
+import { InvalidArgumentError } from 'commander';
+import type { Terminal } from './scenarios/index.ts';
+import { errorCodes, ParleyError } from './shared/errors.ts';
+
+/** What every command of `parley.ts` has in common: numbers in arguments, Ctrl-C, exit codes. */
+export interface Running {
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+}
+
+/** The option that every command takes. */
+export type Json = { readonly json?: boolean };
+
+/** A whole number of at least 1. Throws InvalidArgumentError, which commander shows with the usage. */
+export function integer(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new InvalidArgumentError('a whole number of at least 1 is expected.');
+  return Number(text);
+}
+
+/** Any number. Throws InvalidArgumentError. */
+export function real(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value))
+    throw new InvalidArgumentError('a number such as 0.01 or 1e-5 is expected.');
+  return value;
+}
+
+/** Run a command's body: Ctrl-C ends it cleanly (a second one at once), and every failure has its exit code. */
+export async function run({ json }: Json, body: (running: Running) => Promise<void>): Promise<void> {
+  const { createTerminal } = await import('./scenarios/index.ts');
+  const terminal = createTerminal(process, json === true);
+  const stop = new AbortController();
+  const interrupt = (): void => {
+    if (stop.signal.aborted) process.exit(130);
+    terminal.note('stopping; press Ctrl-C again to quit at once');
+    stop.abort();
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  try {
+    await body({ terminal, signal: stop.signal });
+  } catch (error) {
+    process.exitCode = failed(error, terminal);
+  } finally {
+    terminal.end();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+function failed(error: unknown, terminal: Terminal): number {
+  if (error instanceof ParleyError) {
+    terminal.fail(error.code, error.message);
+    return error.code === 'INTERRUPTED' ? 130 : errorCodes[error.code];
+  }
+  terminal.fail('INTERNAL', error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return 70;
+}
