@@ -1,7 +1,7 @@
 import { assertNever } from '../errors.ts';
 import type { BackendChoice } from './backend.ts';
+import { denseTrainer } from './dense/dense-trainer.ts';
 import { denseStack } from './dense-layers.ts';
-import { denseTrainer } from './dense-trainer.ts';
 import type { LocalTrainer } from './local-trainer.ts';
 import type { ModelSpec } from './spec.ts';
 
