@@ -1,3 +1,4 @@
+import type { DenseLayer } from '../dense-layers.ts';
 import type { LocalPlan } from '../local-trainer.ts';
 
 /** What all groups of a round share; plain data, so that it can go to a worker. */
@@ -15,9 +16,9 @@ export interface RoundWork {
 /** A group's part of the result. */
 export interface GroupResult {
   /** Weighted sum of its users' clipped updates, shape (numParams,). */
-  readonly sum: Float64Array;
+  readonly sum: Float64Array<ArrayBuffer>;
   /** Norm of each user's update before clipping; NaN when the update was not finite and counts as zero. */
-  readonly norms: Float64Array;
+  readonly norms: Float64Array<ArrayBuffer>;
 }
 
 /** A group with everything about its users that training needs; plain data, so that it can go to a worker. */
@@ -47,4 +48,15 @@ export interface Assignment {
 /** Who trains groups: this thread or several others. The results are the same to the bit. */
 export interface Crew {
   readonly train: (assignment: Assignment) => Promise<void>;
+}
+
+/** To a worker thread: the round that starts, or one of its groups. A trainer's workers know one model. */
+export type WorkerOrder =
+  | { readonly type: 'round'; readonly layers: readonly DenseLayer[]; readonly round: RoundWork }
+  | { readonly type: 'group'; readonly index: number; readonly work: GroupWork };
+
+/** From a worker thread. */
+export interface GroupDone {
+  readonly index: number;
+  readonly result: GroupResult;
 }
