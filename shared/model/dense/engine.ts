@@ -86,9 +86,11 @@ function gatherFeatures({ kernels, arena, round }: Training, work: GroupWork, re
 }
 
 function labelsOf(labels: Int32Array, { starts, counts }: GroupWork): Int32Array {
-  return Int32Array.from(
-    [...starts].flatMap((start, user) => [...labels.subarray(start, start + (counts[user] ?? 0))]),
-  );
+  const offsets = offsetsOf(counts);
+  const taken = new Int32Array(startOf(offsets, counts.length));
+  for (const [user, start] of starts.entries())
+    taken.set(labels.subarray(start, start + (counts[user] ?? 0)), startOf(offsets, user));
+  return taken;
 }
 
 function makeStages(training: Training, work: GroupWork, records: Int32Array, features: Rows): Stage[] {

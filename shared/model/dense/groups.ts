@@ -36,10 +36,16 @@ export function cutGroups(task: LocalTask, { layers, chooseForm, maxBytes }: Gro
   loads.sort((a, b) => compare(a.load, b.load) || a.member - b.member);
   const groups: (Group & { members: number[]; work: number })[] = [];
   let bytes = 0;
+  let latest: UserLoad | undefined;
+  let factored: readonly boolean[] = [];
+  let size = { bytes: 0, work: 0 };
   for (const { member, load } of loads) {
     if (load.numRecords === 0) continue;
-    const factored = layers.map((layer, index) => chooseForm(layer, index === 0, load));
-    const size = loadSize(layers, factored, load);
+    if (!isSameLoad(load, latest)) {
+      latest = load;
+      factored = layers.map((layer, index) => chooseForm(layer, index === 0, load));
+      size = loadSize(layers, factored, load);
+    }
     const group = groups.at(-1);
     bytes += size.bytes;
     const fits = bytes <= maxBytes && (group?.work ?? 0) + size.work <= workLimit;
@@ -56,6 +62,10 @@ export function cutGroups(task: LocalTask, { layers, chooseForm, maxBytes }: Gro
 
 function sameForms(a: readonly boolean[], b: readonly boolean[]): boolean {
   return a.every((form, index) => form === b[index]);
+}
+
+function isSameLoad(a: UserLoad, b: UserLoad | undefined): boolean {
+  return a.numRecords === b?.numRecords && a.numSteps === b.numSteps;
 }
 
 function compare(a: UserLoad, b: UserLoad): number {
