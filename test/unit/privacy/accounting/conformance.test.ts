@@ -32,8 +32,8 @@ function withoutCoins(event: MechanismEvent): MechanismEvent {
 }
 
 const tried: readonly Tried[] = [
-  { accountant: pld, kinds: noisyEvents, numRuns: 6, slack: 1e-3 },
-  { accountant: pldLower, kinds: noisyEvents, numRuns: 6, slack: 1e-3 },
+  { accountant: pld, kinds: noisyEvents, numRuns: 4, slack: 1e-3 },
+  { accountant: pldLower, kinds: noisyEvents, numRuns: 4, slack: 1e-3 },
   { accountant: rdp, kinds: noisyEvents, numRuns: 30, slack: 1e-9 },
   { accountant: rdpBasic, kinds: noisyEvents, numRuns: 30, slack: 1e-9 },
   { accountant: analytic, kinds: noisyEvents.map(withoutCoins), numRuns: 100, slack: 1e-9 },
@@ -179,7 +179,7 @@ describe('accountants beside each other', () => {
         expect(lower).toBeLessThanOrEqual(renyi!);
         expect(renyi).toBeLessThanOrEqual(basic!);
       }),
-      { numRuns: 10, endOnFailure },
+      { numRuns: 6, endOnFailure },
     );
   });
 
