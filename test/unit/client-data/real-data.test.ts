@@ -97,7 +97,7 @@ describe.runIf(existsSync(data))('the real data sets', () => {
       columnsOf(schema),
     );
     const texts = table.rows.map((row) => row[table.header.indexOf('text')]!);
-    const records = texts.reduce((sum, text) => sum + Math.min(40, Math.ceil(text.length / 7)), 0);
+    const records = texts.reduce((sum, text) => sum + Math.min(4, Math.ceil(text.length / 31)), 0);
     const { shard } = encodeTable(schema, table);
     expect([table.rows.length, numUsers(shard), shard.labels.length]).toEqual([7097, 299, records]);
     expect([shard.numFeatures, shard.numClasses]).toEqual([20, 65]);

@@ -25,8 +25,11 @@ const patched = (at: number, value: number): Uint8Array => {
   bytes[at] = value;
   return bytes;
 };
-const invalid = (text: RegExp) =>
-  expect.objectContaining({ code: 'DATA_VALUE_INVALID', message: expect.stringMatching(text) as unknown });
+const invalid = (text: RegExp): Error =>
+  expect.objectContaining({
+    code: 'DATA_VALUE_INVALID',
+    message: expect.stringMatching(text) as unknown,
+  }) as Error;
 
 describe('IDX images', () => {
   const image = { type: 'image', column: 'n', file: 'x.idx', height: 2, width: 4 };
