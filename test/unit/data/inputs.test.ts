@@ -105,7 +105,17 @@ describe('text', () => {
     const { shard } = encodeTable(schema, speeches(['p', text]));
     expect([...shard.features]).toEqual(windows.flat());
     expect([...shard.labels]).toEqual(labels);
-    expect(shard.numClasses).toBe(Array.from(vocabulary).length + 1);
+    const numCodes = Array.from(vocabulary).length + 1;
+    expect(shard.numClasses).toBe(numCodes);
+    const oneHot = parseDataSchema(
+      characters({ vocabulary, window, other: 'category', encoding: 'one-hot' }, { stride }),
+      's',
+    );
+    const spread = encodeTable(oneHot, speeches(['p', text])).shard;
+    expect(spread.numFeatures).toBe(window * numCodes);
+    const ones = windows.flat().flatMap((code, at) => (code === 0 ? [] : [at * numCodes + code - 1]));
+    expect([...spread.features.keys()].filter((at) => spread.features[at] !== 0)).toEqual(ones);
+    expect(new Set(spread.features)).toEqual(new Set([0, 1]));
   });
 
   test('every record continues its window, for any texts, strides and caps; users stay together', () => {
@@ -142,6 +152,8 @@ describe('text', () => {
     const schema = parseDataSchema(characters(), 's');
     expect(featureNames(schema)).toEqual(['t -3', 't -2', 't -1']);
     expect(numClassesOf(schema)).toBe(3);
+    const oneHot = parseDataSchema(characters({ window: 2, vocabulary: 'ab', encoding: 'one-hot' }), 's');
+    expect(featureNames(oneHot)).toEqual(['t -2=a', 't -2=b', 't -1=a', 't -1=b']);
   });
 
   test('an unknown character and a missing text are refused with their place', () => {
