@@ -105,11 +105,9 @@ describe.runIf(existsSync(data))('the real data sets', () => {
 
   test('shakespeare-roles at every position: a million records', async () => {
     const schema = await schemaOf('shakespeare-roles');
-    const features = schema.features.map((feature) => ({
-      ...feature,
-      window: 20,
-      encoding: 'codes' as const,
-    }));
+    const features = schema.features.map((feature) =>
+      feature.type === 'characters' ? { ...feature, window: 20, encoding: 'codes' as const } : feature,
+    );
     const label = { type: 'next-character', column: 'text', stride: 1, maxRecordsPerRow: 10_000 } as const;
     const table = await readTable(
       join(data, 'shakespeare-roles/shakespeare-roles.csv.gz'),
