@@ -195,6 +195,13 @@ describe('accountants beside each other', () => {
     );
   });
 
+  test('a coin that hardly ever falls on yes is never worse than Renyi divergences say', () => {
+    const entries = [{ event: sampled(0.4, 2 ** -40), count: 1 }];
+    const [byPld, byRdp] = [pld, rdp].map((by) => by.epsilon(entries, Delta.parse(1e-10)));
+    expect(byPld).toBeLessThanOrEqual(byRdp!);
+    expect(byRdp).toBeLessThan(1);
+  });
+
   test('a coin that nearly always falls on yes costs nearly what none does', () => {
     const [coin, none] = [sampled(2, 1 - 1e-9), gaussian(2)].map((event) => [{ event, count: 9 }]);
     for (const by of [pld, pldLower, rdp, rdpBasic])
