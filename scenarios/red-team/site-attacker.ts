@@ -47,8 +47,5 @@ function asSeenBySite(evidence: Evidence): Evidence | undefined {
 function mostFrequent(codes: Int32Array): number {
   const counts = new Map<number, number>();
   for (const code of codes) counts.set(code, (counts.get(code) ?? 0) + 1);
-  return [...counts].reduce((most, next) => (next[1] > most[1] ? next : most), [-1, 0] as [
-    number,
-    number,
-  ])[0];
+  return [...counts].reduce<[number, number]>((most, next) => (next[1] > most[1] ? next : most), [-1, 0])[0];
 }
