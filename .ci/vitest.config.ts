@@ -13,10 +13,10 @@ export default defineConfig({
     projects: [
       project('unit', 30_000),
       project('wire', 60_000),
-      project('stats', 300_000),
-      project('end-to-end', 600_000),
+      project('stats', 600_000),
+      project('end-to-end', 1_200_000),
       project('docs', 60_000),
-      project('mutants', 300_000),
+      project('mutants', 600_000),
     ],
   },
 });

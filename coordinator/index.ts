@@ -5,6 +5,7 @@ export { offlineLira, onlineLira } from './audit/attacks/lira.ts';
 export { AuditOptions, auditRound } from './audit/audit-round.ts';
 export type { Evidence } from './audit/evidence.ts';
 export { populationOf } from './audit/population.ts';
+export { evidenceOfUsers } from './audit/subset.ts';
 export { FederationConfig } from './config.ts';
 export { runCoordinator } from './coordinator.ts';
 export { type FinishedRun, openFinishedRun } from './finished-run.ts';

@@ -79,14 +79,16 @@ export async function scoresOf(evidence: Evidence, pause: () => Promise<void>): 
 }
 
 /**
- * Mean log-ratio less its mean over the 30 non-members that stand nearest in the space of features (Rezaei and Liu 2022, with
+ * Mean log-ratio less its mean over the 30 reference users who stand nearest in the space of features (Rezaei and Liu 2022, with
  * neighbours for the subpopulation): what the model knows of her beyond what it knows of people like her.
  */
 function overNeighbours(evidence: Evidence): Scores {
   const { population } = evidence;
   const pool = neighbourPool(population);
   if (pool === undefined)
-    return { notMeasured: 'the sites tell no places (audit.places), or there are ten non-members or fewer' };
+    return {
+      notMeasured: 'the sites tell no places (audit.places), or there are 30 reference users or fewer',
+    };
   const scores = logRatio('mean', 'initial')(evidence);
   return isMeasured(scores) ? neighbourDifference(population, scores) : scores;
 }

@@ -3,24 +3,16 @@ import { type AuditPopulation, usersWithRole } from './population.ts';
 
 /** Non-members that a user is compared with. */
 export const numNeighbours = 30;
-/** With so many reference users, held-out users stay out of each other's comparison. */
-const enoughReference = 200;
-/** At most so many non-members are searched, evenly spread over the roster: the time is users times this. */
+/** At most so many reference users are searched, evenly spread over the roster: the time is users times this. */
 const largestPool = 200;
-/** Fewer non-members than this make no neighbourhood. */
-const smallestPool = 10;
 
 /**
- * The users among whom neighbours are looked for: the reference users when there are at least 200, else the held-out and the
- * reference users. Undefined without places, or with too few non-members for any neighbourhood.
+ * The users among whom neighbours are looked for: reference users only, since an attack must not ask who is held out.
+ * Undefined without places, or with no more reference users than one neighbourhood takes.
  */
 export function neighbourPool(population: AuditPopulation): Int32Array | undefined {
-  const reference = usersWithRole(population, 'reference');
-  const pool =
-    reference.length >= enoughReference
-      ? reference
-      : Int32Array.from([...usersWithRole(population, 'held-out'), ...reference]).sort();
-  if (population.places === undefined || pool.length <= smallestPool) return undefined;
+  const pool = usersWithRole(population, 'reference');
+  if (population.places === undefined || pool.length <= numNeighbours) return undefined;
   const step = Math.max(1, pool.length / largestPool);
   return Int32Array.from(
     { length: Math.min(pool.length, largestPool) },
@@ -59,9 +51,8 @@ function squaredDistance({ dims, coordinates }: Places, a: number, b: number): n
 }
 
 /**
- * Scores less the mean score of each user's nearest non-members, shape (numUsers,); the scores as they are where there is no
- * pool. A user is never her own neighbour, so the difference of a held-out user is made as a member's is (docs/auditing.md
- * says what is left of the asymmetry).
+ * Scores less the mean score of each user's nearest reference users, shape (numUsers,); the scores as they are where there is
+ * no pool.
  */
 export function neighbourDifference(population: AuditPopulation, scores: Float64Array): Float64Array {
   const pool = neighbourPool(population);

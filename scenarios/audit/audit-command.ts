@@ -1,13 +1,14 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { AuditOptions, auditRound, openFinishedRun } from '../../coordinator/index.ts';
+import { AuditOptions, auditRound, type FinishedRun, openFinishedRun } from '../../coordinator/index.ts';
 import { ParleyError } from '../../shared/errors.ts';
-import { seededRng } from '../../shared/random/rng.ts';
+import { type Rng, seededRng } from '../../shared/random/rng.ts';
 import { Seed } from '../../shared/units.ts';
 import { dataDirectories } from '../data/data-directory.ts';
 import { openSimulation } from '../red-team/finished-simulation.ts';
-import { redTeam, redTeamDefaults } from '../red-team/red-team.ts';
+import { type RedTeamResult, redTeam, redTeamDefaults } from '../red-team/red-team.ts';
+import { siteAttack } from '../red-team/site-attacker.ts';
 import { storedScenario } from '../run-directory.ts';
 import type { Terminal } from '../terminal.ts';
 import { auditHtml } from './audit-page.ts';
@@ -88,11 +89,19 @@ async function auditRun(
       numShadows === 0
         ? []
         : likelihoodRatios(run.evidence, await shadowSignals(shadowed(), numShadows), run.config.audit),
-    redTeam:
-      options.redTeam === true
-        ? await redTeam(await openSimulation(directory), { ...redTeamDefaults, fprs: run.config.audit.fprs })
-        : [],
+    redTeam: options.redTeam === true ? await redTeamOf(directory, run, rng) : [],
   };
+}
+
+async function redTeamOf(directory: string, run: FinishedRun, rng: Rng): Promise<RedTeamResult[]> {
+  const { audit } = run.config;
+  const bySite = await siteAttack(run.evidence, audit, { rng: rng.fork('a site'), pause });
+  const results = bySite?.results ?? [];
+  const { members = 0, heldOut = 0 } = bySite ?? {};
+  return [
+    ...results.map((result): RedTeamResult => ({ ...result, role: 'a site', members, heldOut })),
+    ...(await redTeam(await openSimulation(directory), { ...redTeamDefaults, fprs: audit.fprs })),
+  ];
 }
 
 const pause = (): Promise<void> => setImmediate();

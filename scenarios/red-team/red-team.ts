@@ -12,7 +12,7 @@ import type { Workbench } from './measures.ts';
 
 /** One attack of one red-team role on the users of all sites. */
 export interface RedTeamResult extends AttackResult {
-  readonly role: 'coordinator, every update' | 'coordinator, sums only' | 'active coordinator';
+  readonly role: 'coordinator, every update' | 'coordinator, sums only' | 'active coordinator' | 'a site';
   readonly members: number;
   readonly heldOut: number;
 }

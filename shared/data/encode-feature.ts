@@ -2,12 +2,13 @@ import { assertNever } from '../errors.ts';
 import { categoryEncoder, type Misfit, missingMisfit, parseNumber } from './category.ts';
 import { characterCodes } from './characters.ts';
 import { imageEncoder } from './encode-image.ts';
-import type {
-  CategoricalFeature,
-  CharactersFeature,
-  FeatureSchema,
-  NumericFeature,
-  SetFeature,
+import {
+  type CategoricalFeature,
+  type CharactersFeature,
+  type FeatureSchema,
+  type NumericFeature,
+  namesOf,
+  type SetFeature,
 } from './feature-schema.ts';
 import { charactersOf, type DataSchema, type LabelSchema } from './schema.ts';
 import type { Table } from './table.ts';
@@ -112,11 +113,17 @@ function nextCharacterEncoder(
 
 function windowEncoder(feature: CharactersFeature): FeatureEncoder {
   const codesOf = characterCodes(feature);
+  const width = feature.encoding === 'codes' ? 1 : namesOf(feature).length / feature.window;
   return (text, target, at, position) => {
     const codes = codesOf(text);
     if (!(codes instanceof Int32Array)) return codes;
     const seen = codes.subarray(Math.max(0, position - feature.window), position);
-    target.set(seen, at + feature.window - seen.length);
+    const start = at + (feature.window - seen.length) * width;
+    if (feature.encoding === 'codes') target.set(seen, start);
+    else
+      seen.forEach((code, index) => {
+        target[start + index * width + code - 1] = 1;
+      });
     return undefined;
   };
 }

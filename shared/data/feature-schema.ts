@@ -80,6 +80,8 @@ const CharactersFeature = z.strictObject({
     .refine((text) => new Set(text).size === Array.from(text).length, 'each character once'),
   /** `category`: all unknown characters share the code after the last. */
   other: z.enum(['category', 'refuse']).default('refuse'),
+  /** `codes`: one whole number for each character, for an embedding; `one-hot`: a feature for each known one, 0 in the padding. */
+  encoding: z.enum(['codes', 'one-hot']).default('codes'),
 });
 export type CharactersFeature = z.infer<typeof CharactersFeature>;
 
@@ -110,7 +112,7 @@ export function namesOf(feature: FeatureSchema): string[] {
         (_, pixel) => `pixel ${Math.floor(pixel / feature.width)},${pixel % feature.width}`,
       );
     case 'characters':
-      return Array.from({ length: feature.window }, (_, at) => `${feature.column} ${at - feature.window}`);
+      return windowNames(feature);
     default:
       return assertNever(feature);
   }
@@ -126,4 +128,11 @@ function categoryNames({
   if (other === 'category') names.push('other');
   if (missing === 'category') names.push('missing');
   return names.map((name) => `${column}=${name}`);
+}
+
+function windowNames({ column, window, vocabulary, other, encoding }: CharactersFeature): string[] {
+  const places = Array.from({ length: window }, (_, at) => `${column} ${at - window}`);
+  if (encoding === 'codes') return places;
+  const characters = [...Array.from(vocabulary), ...(other === 'category' ? ['other'] : [])];
+  return places.flatMap((place) => characters.map((character) => `${place}=${character}`));
 }

@@ -51,7 +51,7 @@ describe("the README's files", () => {
   // Of alternatives the README shows one; scenario-only keys and shared tables have no place at a real hospital.
   test.each([
     ['policy.yaml', SitePolicy, /^allowedModels\./],
-    ['client.yaml', ClientConfig, /^seed$|^redTeam(\.|$)|^data\.site(\.|$)/],
+    ['client.yaml', ClientConfig, /^seed$|^audit\.coins$|^redTeam(\.|$)|^data\.site(\.|$)/],
     [
       'coordinator.yaml',
       CoordinatorConfig,

@@ -10,7 +10,15 @@ function withCanaries(mislabelled: number): (scenario: Scenario) => Scenario {
     ...scenario,
     federation: { ...federation, rounds: 12 },
     data: data.type === 'synthetic-hospitals' ? { ...data, sites: 2 } : data,
-    sites: { ...sites, audit: { ...sites.audit, canaries: { directions: 0, mislabelled } } },
+    sites: {
+      ...sites,
+      audit: {
+        ...sites.audit,
+        referenceFraction: 0.2,
+        places: true,
+        canaries: { directions: 0, mislabelled },
+      },
+    },
   });
 }
 

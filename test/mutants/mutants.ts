@@ -92,7 +92,7 @@ export const mutants: readonly Mutant[] = [
     file: 'shared/privacy/accounting/interpret.ts',
     find: 'count: before + count',
     replace: 'count: before + count - Math.min(before, 1)',
-    suites: ['test/unit/privacy/accounting/rdp-accountant.test.ts'],
+    suites: ['test/unit/privacy/accounting/interpret.test.ts'],
   },
   {
     name: 'a seeded generator in production',

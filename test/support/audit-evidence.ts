@@ -101,6 +101,7 @@ function populationOf(rng: Rng, { users, records = 2, columns = [] }: EvidenceOp
     labels: Int32Array.from({ length: users * records }, () => uniformBelow(rng, 2)),
     freshCounts: new Int32Array(users).fill(Math.floor(records / 2)),
     numClasses: 2,
+    places: { dims: 2, coordinates: Float32Array.from(standardNormals(rng, 2 * users)) },
     subpopulations: columns.map((size, index) => ({
       column: `column ${index}`,
       vocabulary: Array.from({ length: size }, (_, code) => `value ${code}`),

@@ -18,7 +18,7 @@ import type { PrivacyProfile } from './accountants.ts';
 export function bestTpr(profile: PrivacyProfile, fpr: number): number {
   if (fpr >= 1) return 1;
   const steepest = fpr > 0 ? -Math.log(fpr) : mostEpsilon;
-  const least = smallestBetween(-mostEpsilon, steepest, (epsilon) => tprBound(profile, epsilon, fpr));
+  const least = smallestBelow(steepest, (epsilon) => tprBound(profile, epsilon, fpr));
   // Where the curve has a kink, a search comes close to the best line only.
   const byAdvantage = fpr + bestAdvantage(profile);
   const ofCertain = fpr > 0 ? 1 : profile.delta(Infinity).removing.upper;
@@ -57,14 +57,36 @@ function tprBound(profile: PrivacyProfile, epsilon: number, fpr: number): number
   return Math.min(line, 1 - missed);
 }
 
-/** The least value seen in a golden-section search; the bound is convex in e^epsilon, so it has one valley. */
+/**
+ * The least value seen at epsilons up to `steepest`: downhill from 0 in growing strides, then by golden section. The bound is
+ * convex in e^epsilon up to 1, so it has one valley; distributions are costly to compose for epsilons far from it.
+ */
+function smallestBelow(steepest: number, bound: (epsilon: number) => number): number {
+  const within = (epsilon: number): number => Math.min(steepest, Math.max(-mostEpsilon, epsilon));
+  const start = within(0);
+  const atStart = bound(start);
+  const [up, down] = [within(start + firstStride), within(start - firstStride)];
+  const direction = bound(up) < atStart ? 1 : -1;
+  let [behind, here, atHere] = [direction > 0 ? down : up, start, atStart];
+  for (let stride = firstStride; ; stride *= 2) {
+    const ahead = within(here + direction * stride);
+    const atAhead = ahead === here ? Infinity : bound(ahead);
+    // Not where it stays the same: it is 1 over a stretch before it falls.
+    if (atAhead > atHere) return smallestBetween(Math.min(behind, ahead), Math.max(behind, ahead), bound);
+    [behind, here, atHere] = [here, ahead, atAhead];
+  }
+}
+
+const firstStride = 0.5;
+
+/** By golden section; the least value seen. */
 function smallestBetween(from: number, to: number, bound: (epsilon: number) => number): number {
   const golden = (Math.sqrt(5) - 1) / 2;
   let [low, high] = [from, to];
   let [left, right] = [high - golden * (high - low), low + golden * (high - low)];
   let [atLeft, atRight] = [bound(left), bound(right)];
   let least = Math.min(atLeft, atRight);
-  while (high - low > 1e-6) {
+  while (high - low > 1e-5) {
     if (atLeft < atRight) {
       [high, right, atRight] = [right, left, atLeft];
       left = high - golden * (high - low);

@@ -115,22 +115,38 @@ export function roundsWithin(
 }
 
 /**
- * The least delta for which the entries stay within epsilon, within 0.1 % by this accountant. Throws CALIBRATION_IMPOSSIBLE
- * when only delta = 1 would do.
+ * A delta for which the entries stay within epsilon: the accountant's own at that epsilon, or, where its bound on epsilon is
+ * less tight than that on delta, the next larger one that does, to 0.1 %. Throws CALIBRATION_IMPOSSIBLE when only delta = 1
+ * would do.
  */
 export function deltaFor(
   { epsilon, entries }: { readonly epsilon: Epsilon; readonly entries: readonly LedgerEntry[] },
   accountant: Accountant = accountants.pld,
 ): Delta {
+  const isEnough = (delta: number): boolean =>
+    delta < 1 && accountant.epsilon(entries, Delta.parse(delta)) <= epsilon;
   const least = Math.max(leastDelta, accountant.delta(entries, epsilon));
-  for (const margin of [0, 1e-9, 1e-6, 1e-4, 1e-3]) {
-    const delta = Delta.safeParse(least * (1 + margin));
-    if (delta.success && accountant.epsilon(entries, delta.data) <= epsilon) return delta.data;
+  if (isEnough(least)) return Delta.parse(least);
+  let [beyond, enough] = [least, least];
+  for (let margin = deltaStep; beyond < 1; margin *= 4) {
+    enough = least * (1 + margin);
+    if (isEnough(enough)) break;
+    beyond = enough;
   }
-  throw impossible(
-    `no delta below 1 covers these rounds at epsilon ${epsilon}: allow a larger epsilon, fewer rounds, or more noise`,
-  );
+  if (beyond >= 1)
+    throw impossible(
+      `no delta below 1 covers these rounds at epsilon ${epsilon}: allow a larger epsilon, fewer rounds, or more noise`,
+    );
+  while (enough / beyond > 1 + deltaStep) {
+    const middle = Math.sqrt(enough * beyond);
+    if (isEnough(middle)) enough = middle;
+    else beyond = middle;
+  }
+  return Delta.parse(enough);
 }
+
+/** Relative. */
+const deltaStep = 1e-3;
 
 /** Far below what any accountant resolves; a Delta is never 0. */
 const leastDelta = 1e-300;

@@ -23,7 +23,8 @@ export function epsilonBetween(entries: readonly LedgerEntry[], delta: Delta): B
   const all = [...sampled, ...equalGaussians(plain)];
   const pld = isWithinReach(all) ? epsilonBounds(all, delta) : unknownEpsilon;
   const lower = Math.max(pld.lower, ofPlain.lower);
-  if (pld.upper - lower <= closeEnough * pld.upper) return { lower, upper: pld.upper };
+  const isClose = pld.upper < Infinity && pld.upper - lower <= closeEnough * pld.upper;
+  if (isClose) return { lower, upper: pld.upper };
   return { lower, upper: Math.min(pld.upper, epsilonOfCurve(composedRdp(entries), delta)) };
 }
 
@@ -108,13 +109,19 @@ function equalGaussians(plain: number): readonly SampledGaussians[] {
   return [{ noiseMultiplier: Math.sqrt(count) / plain, samplingRate: 1, count }];
 }
 
-/** Losses within what a grid can show, and few enough releases for rounding errors to stay small. */
+/**
+ * Losses within what a grid can show, few enough releases for rounding errors to stay small, and a user who is
+ * expected to take part at least 0.0009 times in all: below, a grid fine enough for an epsilon that small would not fit into memory.
+ */
 function isWithinReach(mechanisms: readonly SampledGaussians[]): boolean {
+  const expected = mechanisms.reduce((sum, { samplingRate, count }) => sum + samplingRate * count, 0);
   return (
+    expected >= leastParticipations &&
     numReleases(mechanisms) <= mostReleases &&
     mechanisms.every(({ noiseMultiplier: z }) => z >= leastNoise && z <= mostNoise)
   );
 }
 
+const leastParticipations = 9e-4;
 const mostReleases = 2 ** 36;
 const [leastNoise, mostNoise] = [2 ** -7, 2 ** 24];

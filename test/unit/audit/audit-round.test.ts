@@ -29,7 +29,7 @@ describe('auditRound', () => {
   test('puts the declared attack first and every other one beside it', async () => {
     expect(report.user.attack).toBe('mean-log-ratio');
     expect([report.user, ...report.attacks].map(({ attack }) => attack).toSorted()).toEqual(
-      attackNames.filter((name) => name !== 'neighbour-difference').toSorted(),
+      attackNames.toSorted(),
     );
     expect(report.notMeasured).toEqual([]);
     const { report: margin } = await auditRound(evidence, { ...options, attack: 'margin' }, means);
@@ -116,6 +116,7 @@ test('AuditOptions has the documented defaults', () => {
     fprs: [0.01, 0.001],
     referenceModels: [],
     level: 0.95,
+    oneRun: { guessesPerSide: 'most', confidence: 0.95 },
   });
   expect(AuditOptions.safeParse({ level: 0.9 }).success).toBe(false);
   expect(AuditOptions.safeParse({ fprs: [0] }).success).toBe(false);

@@ -50,29 +50,27 @@ describe('nearest', () => {
 describe('neighbourPool', () => {
   const rng = seededRng(Seed.parse(2));
 
-  test('never holds a member, and is the reference users alone when they are enough', () => {
-    const few = placed(rng, rolesOf({ member: 50, 'held-out': 30, reference: 199 }));
-    expect(neighbourPool(few)).toEqual(Int32Array.from({ length: 229 }, (_, index) => 50 + index));
-    const many = placed(rng, rolesOf({ member: 50, 'held-out': 30, reference: 200 }));
-    expect(neighbourPool(many)).toEqual(Int32Array.from({ length: 200 }, (_, index) => 80 + index));
+  test('is the reference users alone, whoever else never trained', () => {
+    const population = placed(rng, rolesOf({ member: 50, 'held-out': 90, reference: 31 }));
+    expect(neighbourPool(population)).toEqual(Int32Array.from({ length: 31 }, (_, index) => 140 + index));
   });
 
-  test('is cut to 1000, each once, from all over the roster', () => {
-    const pool = neighbourPool(placed(rng, rolesOf({ 'held-out': 2500 })))!;
-    expect(new Set(pool).size).toBe(1000);
-    expect([pool[0], pool.at(-1)]).toEqual([0, 2497]);
+  test('is cut to 200, each once, from all over the roster', () => {
+    const pool = neighbourPool(placed(rng, rolesOf({ reference: 2500 })))!;
+    expect(new Set(pool).size).toBe(200);
+    expect([pool[0], pool.at(-1)]).toEqual([0, 2487]);
   });
 
   test('is missing without places or without neighbours', () => {
-    expect(neighbourPool(plainPopulation(rolesOf({ 'held-out': 100 })))).toBeUndefined();
-    expect(neighbourPool(placed(rng, rolesOf({ member: 100, 'held-out': 10 })))).toBeUndefined();
+    expect(neighbourPool(plainPopulation(rolesOf({ reference: 100 })))).toBeUndefined();
+    expect(neighbourPool(placed(rng, rolesOf({ 'held-out': 100, reference: 30 })))).toBeUndefined();
   });
 });
 
 describe('neighbourDifference', () => {
   test('takes away whatever varies slowly over the space, and leaves what is a user’s own', () => {
     const rng = seededRng(Seed.parse(9));
-    const population = placed(rng, rolesOf({ member: 300, 'held-out': 300 }));
+    const population = placed(rng, rolesOf({ member: 300, reference: 300 }));
     const scores = Float64Array.from(
       { length: 600 },
       (_, user) => 10 * population.places!.coordinates[dims * user]!,
@@ -80,14 +78,14 @@ describe('neighbourDifference', () => {
     scores[7]! += 50;
     const spread = (values: Float64Array): number => Math.hypot(...values) / Math.sqrt(values.length);
     const difference = neighbourDifference(population, scores);
-    expect(spread(difference.filter((_, user) => user !== 7))).toBeLessThan(0.4 * spread(scores));
+    expect(spread(difference.filter((_, user) => user !== 7))).toBeLessThan(0.5 * spread(scores));
     expect(difference.indexOf(Math.max(...difference))).toBe(7);
   });
 
   test('is blind to what everybody shares', () => {
     fc.assert(
       fc.property(seeds, fc.double({ min: -100, max: 100, noNaN: true }), (rng, shift) => {
-        const population = placed(rng, rolesOf({ member: 20, 'held-out': 40 }));
+        const population = placed(rng, rolesOf({ member: 20, reference: 40 }));
         const scores = standardNormals(rng, 60);
         const moved = neighbourDifference(
           population,

@@ -97,20 +97,23 @@ describe.runIf(existsSync(data))('the real data sets', () => {
       columnsOf(schema),
     );
     const texts = table.rows.map((row) => row[table.header.indexOf('text')]!);
-    const records = texts.reduce((sum, text) => sum + Math.min(40, Math.ceil(text.length / 7)), 0);
+    const records = texts.reduce((sum, text) => sum + Math.min(4, Math.ceil(text.length / 31)), 0);
     const { shard } = encodeTable(schema, table);
     expect([table.rows.length, numUsers(shard), shard.labels.length]).toEqual([7097, 299, records]);
-    expect([shard.numFeatures, shard.numClasses]).toEqual([20, 65]);
+    expect([shard.numFeatures, shard.numClasses]).toEqual([8 * 65, 65]);
   });
 
   test('shakespeare-roles at every position: a million records', async () => {
     const schema = await schemaOf('shakespeare-roles');
+    const features = schema.features.map((feature) =>
+      feature.type === 'characters' ? { ...feature, window: 20, encoding: 'codes' as const } : feature,
+    );
     const label = { type: 'next-character', column: 'text', stride: 1, maxRecordsPerRow: 10_000 } as const;
     const table = await readTable(
       join(data, 'shakespeare-roles/shakespeare-roles.csv.gz'),
       columnsOf(schema),
     );
-    const { shard } = encodeTable({ ...schema, label }, table);
+    const { shard } = encodeTable({ ...schema, label, features }, table);
     // The number of characters of all speeches, counted by Python.
     expect(shard.labels.length).toBe(1_057_671);
   });

@@ -25,6 +25,7 @@ function facts(config: FederationConfig, change: Partial<Facts> = {}): Facts {
     run: RunId.parse('tiny-1'),
     config,
     protection: protectionOf(config),
+    referenceModels: [],
     rng: secureRng(),
     sites: new Map([
       [SiteId.parse('east'), site(40, 'private')],

@@ -25,8 +25,11 @@ const patched = (at: number, value: number): Uint8Array => {
   bytes[at] = value;
   return bytes;
 };
-const invalid = (text: RegExp): unknown =>
-  expect.objectContaining({ code: 'DATA_VALUE_INVALID', message: expect.stringMatching(text) as unknown });
+const invalid = (text: RegExp): Error =>
+  expect.objectContaining({
+    code: 'DATA_VALUE_INVALID',
+    message: expect.stringMatching(text) as unknown,
+  }) as Error;
 
 describe('IDX images', () => {
   const image = { type: 'image', column: 'n', file: 'x.idx', height: 2, width: 4 };
@@ -102,7 +105,17 @@ describe('text', () => {
     const { shard } = encodeTable(schema, speeches(['p', text]));
     expect([...shard.features]).toEqual(windows.flat());
     expect([...shard.labels]).toEqual(labels);
-    expect(shard.numClasses).toBe(Array.from(vocabulary).length + 1);
+    const numCodes = Array.from(vocabulary).length + 1;
+    expect(shard.numClasses).toBe(numCodes);
+    const oneHot = parseDataSchema(
+      characters({ vocabulary, window, other: 'category', encoding: 'one-hot' }, { stride }),
+      's',
+    );
+    const spread = encodeTable(oneHot, speeches(['p', text])).shard;
+    expect(spread.numFeatures).toBe(window * numCodes);
+    const ones = windows.flat().flatMap((code, at) => (code === 0 ? [] : [at * numCodes + code - 1]));
+    expect([...spread.features.keys()].filter((at) => spread.features[at] !== 0)).toEqual(ones);
+    expect(new Set(spread.features)).toEqual(new Set([0, 1]));
   });
 
   test('every record continues its window, for any texts, strides and caps; users stay together', () => {
@@ -139,6 +152,8 @@ describe('text', () => {
     const schema = parseDataSchema(characters(), 's');
     expect(featureNames(schema)).toEqual(['t -3', 't -2', 't -1']);
     expect(numClassesOf(schema)).toBe(3);
+    const oneHot = parseDataSchema(characters({ window: 2, vocabulary: 'ab', encoding: 'one-hot' }), 's');
+    expect(featureNames(oneHot)).toEqual(['t -2=a', 't -2=b', 't -1=a', 't -1=b']);
   });
 
   test('an unknown character and a missing text are refused with their place', () => {

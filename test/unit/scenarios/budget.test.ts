@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { budgetAnswer } from '../../../scenarios/budget-answer.ts';
+import { type BudgetAnswer, type BudgetOptions, budgetAnswer } from '../../../scenarios/budget-answer.ts';
 import { budgetWords } from '../../../scenarios/budget-words.ts';
 import { accountants } from '../../../shared/privacy/accounting/accountants.ts';
+import { sampledGaussian } from '../../../shared/privacy/accounting/event.ts';
 import { quantities } from '../../../shared/privacy/accounting/solve.ts';
+import { Delta, NoiseMultiplier, SamplingRate } from '../../../shared/units.ts';
 
 const plan = { noiseMultiplier: 1, samplingRate: 0.01, rounds: 1000, epsilon: 1.9, delta: 1e-5 };
 const costed = { noiseMultiplier: 1, samplingRate: 0.01, rounds: 1000, delta: 1e-5 };
@@ -11,6 +13,16 @@ const costed = { noiseMultiplier: 1, samplingRate: 0.01, rounds: 1000, delta: 1e
 /** A plan without one of its quantities. */
 function without(...left: readonly (typeof quantities)[number][]): Partial<typeof plan> {
   return Object.fromEntries(Object.entries(plan).filter(([key]) => !left.some((other) => other === key)));
+}
+
+const known = new Map<string, BudgetAnswer>();
+
+/** An answer takes about a second, and several tests look at the same one. */
+function answerTo(options: BudgetOptions): BudgetAnswer {
+  const key = JSON.stringify(options);
+  const answer = known.get(key) ?? budgetAnswer(options);
+  known.set(key, answer);
+  return answer;
 }
 
 function code(ask: () => unknown): { code?: string; message?: string } {
@@ -28,7 +40,9 @@ describe('the cost of a plan', () => {
     [1, 0.01, 1000, 1.828, 2.101],
     [2, 0.01, 10_000, 2.163, 2.353],
     [1, 0.1, 100, 7.047, 7.904],
-    [4, 0.001, 10_000, 0.0776, 0.0862],
+    // B7 has 0.0776 here: dp_accounting rounds losses up on a grid of 1e-4, and one release's deviate by 2.5e-4 only. This is
+    // prv_estimate of accountant-extended.csv; the normal limit, of mu = q sqrt(T (e^(1/z^2) - 1)), has 0.0765.
+    [4, 0.001, 10_000, 0.0766, 0.0862],
     [1, 1, 1, 4.377, 4.729],
   ])('z = %s, q = %s, %s rounds: epsilon %s, by Renyi divergences %s', (...[z, q, rounds, pld, rdp]) => {
     const { epsilon } = budgetAnswer({ noiseMultiplier: z, samplingRate: q, rounds, delta: 1e-5 });
@@ -41,7 +55,7 @@ describe('the cost of a plan', () => {
   });
 
   test('is the answer when epsilon is left out', () => {
-    const answer = budgetAnswer(costed);
+    const answer = answerTo(costed);
     expect(answer).toMatchObject({ ...costed, solved: 'epsilon' });
     expect(Object.keys(answer)).not.toContain('views');
     expect(Object.keys(answer)).not.toContain('targetEpsilon');
@@ -52,7 +66,7 @@ describe('one quantity solved', () => {
   test.each(quantities)(
     '%s: what comes out costs at most the target, and at least 0.999 of it',
     (quantity) => {
-      const answer = budgetAnswer(without(quantity));
+      const answer = answerTo(without(quantity));
       expect(answer.solved).toBe(quantity);
       const again = budgetAnswer({
         noiseMultiplier: answer.noiseMultiplier,
@@ -82,8 +96,11 @@ describe('one quantity solved', () => {
 
 describe('views', () => {
   const at = (options: { sites: number; answeringSites?: number; colluding?: number }) =>
-    budgetAnswer({ ...costed, ...options });
-  const withNoise = (z: number): number => budgetAnswer({ ...costed, noiseMultiplier: z }).epsilon.pld;
+    answerTo({ ...costed, ...options });
+  const withNoise = (z: number): number => {
+    const event = sampledGaussian(NoiseMultiplier.parse(z), SamplingRate.parse(costed.samplingRate));
+    return accountants.pld.epsilon([{ event, count: costed.rounds }], Delta.parse(costed.delta));
+  };
 
   test('noise of the honest sites that answer adds up against recipients; the coordinator is what it was', () => {
     expect(at({ sites: 4 }).views?.recipients.pld).toBeCloseTo(withNoise(Math.sqrt(3)), 9);
@@ -93,7 +110,7 @@ describe('views', () => {
     expect(at({ sites: 1 }).views?.recipients.pld).toBeCloseTo(withNoise(1), 9);
     const { epsilon, attacker, views } = at({ sites: 4 });
     expect(views?.coordinator).toEqual({ ...epsilon, attacker });
-  });
+  }, 60_000);
 
   test('more sites never cost more, whoever drops out or colludes', () => {
     const cheap = { noiseMultiplier: 2, samplingRate: 1, rounds: 3, delta: 1e-5 };
@@ -120,7 +137,7 @@ describe('views', () => {
 
 describe('the attacker', () => {
   test('is bounded more tightly by the whole profile than by epsilon alone', () => {
-    const { attacker, epsilon, delta } = budgetAnswer(costed);
+    const { attacker, epsilon, delta } = answerTo(costed);
     expect(attacker.fromEpsilonAlone.tprAt1PercentFpr).toBeCloseTo(Math.exp(epsilon.pld) * 0.01 + delta, 12);
     expect(attacker.tprAt1PercentFpr).toBeLessThan(attacker.fromEpsilonAlone.tprAt1PercentFpr);
     expect(attacker.tprAt01PercentFpr).toBeLessThan(attacker.fromEpsilonAlone.tprAt01PercentFpr);
@@ -131,7 +148,7 @@ describe('the attacker', () => {
 
 describe('words', () => {
   test('name the plan, the cost, its certainty and what an attacker reaches, rounded to the unfavourable side', () => {
-    const answer = budgetAnswer({ ...costed, sites: 4 });
+    const answer = answerTo({ ...costed, sites: 4 });
     const text = budgetWords(answer).join('\n');
     const [, headline = ''] = /costs epsilon ([\d.]+) at delta 0\.00001/.exec(text) ?? [];
     expect(Number(headline)).toBeGreaterThanOrEqual(answer.epsilon.pld - 1e-9);
@@ -146,17 +163,17 @@ describe('words', () => {
   });
 
   test.each(quantities)('mark what was solved: %s', (quantity) => {
-    const text = budgetWords(budgetAnswer(without(quantity)))[0] ?? '';
+    const text = budgetWords(answerTo(without(quantity)))[0] ?? '';
     expect(/\(solved\)/.test(text)).toBe(quantity !== 'epsilon');
     expect(text).toContain('at delta');
     expect(text).not.toMatch(/NaN|undefined|null/);
   });
 
   test('solved noise is printed with enough of it, a solved rate with not too much', () => {
-    const noise = budgetAnswer(without('noiseMultiplier'));
+    const noise = answerTo(without('noiseMultiplier'));
     const [, printed = ''] = /noise multiplier ([\d.]+) \(solved\)/.exec(budgetWords(noise)[0] ?? '') ?? [];
     expect(Number(printed)).toBeGreaterThanOrEqual(noise.noiseMultiplier);
-    const rate = budgetAnswer(without('samplingRate'));
+    const rate = answerTo(without('samplingRate'));
     const [, rateText = ''] = /sampling rate ([\d.]+) \(solved\)/.exec(budgetWords(rate)[0] ?? '') ?? [];
     expect(Number(rateText)).toBeLessThanOrEqual(rate.samplingRate);
     expect(accountants.pld.bound).toBe('upper');

