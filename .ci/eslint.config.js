@@ -19,16 +19,7 @@ const bans = [
 
 /** Lint rules: strict type-aware checks plus the bans of docs/architecture.md. */
 export default tseslint.config(
-  {
-    ignores: [
-      'dist/**',
-      'node_modules/**',
-      'runs/**',
-      'coverage/**',
-      '.ci/**',
-      'shared/model/kernels/assembly/**',
-    ],
-  },
+  { ignores: ['dist/**', 'node_modules/**', 'runs/**', 'coverage/**', '.ci/**'] },
   ...tseslint.configs.strictTypeChecked,
   {
     files: ['**/*.ts'],
