@@ -10,6 +10,8 @@ import { RedTeam } from './red-team.ts';
 export const TrainerChoice = z.strictObject({
   provider: z.enum(['auto', 'general', 'dense']).default('auto'),
   backend: z.enum(['auto', 'tfjs-node', 'wasm', 'cpu']).default('auto'),
+  /** Threads of the dense provider: so many, or one for each core where a task is worth it. */
+  workers: z.union([z.literal('auto'), z.number().int().positive()]).default('auto'),
 });
 export type TrainerChoice = z.infer<typeof TrainerChoice>;
 

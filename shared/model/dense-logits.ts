@@ -1,5 +1,5 @@
-import { activate } from './dense-kernels.ts';
-import type { DenseLayer, DenseStack } from './dense-layers.ts';
+import { assertNever } from '../errors.ts';
+import type { Activation, DenseLayer, DenseStack } from './dense-layers.ts';
 
 type Stack = Extract<DenseStack, { type: 'dense' }>;
 
@@ -21,7 +21,6 @@ export function denseOutputs(stack: Stack, parameters: Float32Array, features: F
   return { embedding, logits: applyLayer(stack.output, parameters, embedding) };
 }
 
-// Apart from the training kernels: those stay fast because they only ever see float32 arrays.
 function applyLayer(layer: DenseLayer, parameters: Float32Array, input: Float64Array): Float64Array {
   const { inputs, units, kernelOffset, biasOffset } = layer;
   const numRecords = input.length / inputs;
@@ -38,6 +37,25 @@ function applyLayer(layer: DenseLayer, parameters: Float32Array, input: Float64A
       }
     }
   }
-  activate(layer.activation, output, output.length);
+  activate(layer.activation, output);
   return output;
+}
+
+/** Apply an activation in place. Non-finite values stay non-finite. */
+function activate(activation: Activation, values: Float64Array): void {
+  switch (activation) {
+    case 'linear':
+      return;
+    case 'relu':
+      for (let i = 0; i < values.length; i++) if ((values[i] ?? 0) < 0) values[i] = 0;
+      return;
+    case 'tanh':
+      for (let i = 0; i < values.length; i++) values[i] = Math.tanh(values[i] ?? 0);
+      return;
+    case 'sigmoid':
+      for (let i = 0; i < values.length; i++) values[i] = 1 / (1 + Math.exp(-(values[i] ?? 0)));
+      return;
+    default:
+      assertNever(activation);
+  }
 }

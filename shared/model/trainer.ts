@@ -1,7 +1,7 @@
 import { assertNever } from '../errors.ts';
 import type { BackendChoice } from './backend.ts';
+import { denseTrainer } from './dense/dense-trainer.ts';
 import { denseStack } from './dense-layers.ts';
-import { denseTrainer } from './dense-trainer.ts';
 import type { LocalTrainer } from './local-trainer.ts';
 import type { ModelSpec } from './spec.ts';
 
@@ -9,6 +9,8 @@ import type { ModelSpec } from './spec.ts';
 export interface TrainerChoice {
   readonly provider: 'auto' | 'general' | 'dense';
   readonly backend: BackendChoice;
+  /** Threads of the dense provider: so many, or one for each core where a task is worth it. */
+  readonly workers?: number | 'auto' | undefined;
 }
 
 /**
@@ -20,13 +22,13 @@ export interface TrainerChoice {
 export async function localTrainer(spec: ModelSpec, choice: TrainerChoice): Promise<LocalTrainer> {
   switch (choice.provider) {
     case 'dense':
-      return denseTrainer(spec);
+      return denseTrainer(spec, { workers: choice.workers ?? 'auto' });
     case 'general':
       return general(spec, choice.backend, 'as asked');
     case 'auto': {
       const stack = denseStack(spec);
       if (stack.type === 'other') return general(spec, choice.backend, stack.reason);
-      const trainer = denseTrainer(spec);
+      const trainer = denseTrainer(spec, { workers: choice.workers ?? 'auto' });
       return { ...trainer, description: `${trainer.description}; the model is a stack of dense layers` };
     }
     default:

@@ -42,6 +42,13 @@ export const mutants: readonly Mutant[] = [
     suites: [training],
   },
   {
+    name: 'no clip in the dense provider',
+    file: 'shared/model/dense/sum-factor.ts',
+    find: 'influence <= clipNorm ? weight',
+    replace: 'influence >= 0 ? weight',
+    suites: [training],
+  },
+  {
     name: 'clip per tensor',
     file: 'shared/privacy/clip.ts',
     find: 'const norm = l2Norm(update);',

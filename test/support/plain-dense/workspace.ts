@@ -1,8 +1,8 @@
-import type { Shard } from '../data/shard.ts';
-import { type DenseKernel, makeRowTerms } from './dense-kernels.ts';
-import type { DenseLayer } from './dense-layers.ts';
-import type { StepRows } from './steps.ts';
-import type { UserRecords } from './user-loop.ts';
+import type { Shard } from '../../../shared/data/shard.ts';
+import type { DenseLayer } from '../../../shared/model/dense-layers.ts';
+import type { StepRows } from '../../../shared/model/steps.ts';
+import type { UserRecords } from '../../../shared/model/user-loop.ts';
+import { type DenseKernel, makeRowTerms } from './plain-kernels.ts';
 
 /** One layer with room for one step: its output and the derivative at its pre-activations, shape (numRecords, units). */
 export interface Stage extends DenseKernel {

@@ -1,5 +1,5 @@
-import { assertNever } from '../errors.ts';
-import type { Activation, DenseLayer } from './dense-layers.ts';
+import { assertNever } from '../../../shared/errors.ts';
+import type { Activation, DenseLayer } from '../../../shared/model/dense-layers.ts';
 
 /**
  * The loops of dense layers on flat row-major arrays. `?? 0` stands for indices that are always in range and costs
@@ -158,7 +158,7 @@ function shrink(parameters: Float32Array, layer: DenseLayer, factor: number): vo
 }
 
 /** Apply an activation in place to the first `length` values. Non-finite values stay non-finite. */
-export function activate(activation: Activation, values: Float32Array | Float64Array, length: number): void {
+export function activate(activation: Activation, values: Float32Array, length: number): void {
   switch (activation) {
     case 'linear':
       return;

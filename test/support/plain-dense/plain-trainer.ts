@@ -1,29 +1,22 @@
-import { ParleyError } from '../errors.ts';
-import type { Rng } from '../random/rng.ts';
-import { backward, descend, forward, multiplySlope } from './dense-kernels.ts';
-import { denseStack } from './dense-layers.ts';
-import {
-  makeWorkspace,
-  type Stage,
-  type StepRecords,
-  stepRecords,
-  type Workspace,
-} from './dense-workspace.ts';
-import type { LocalPlan, LocalTask, LocalTrainer } from './local-trainer.ts';
-import { logitGradient } from './logit-gradient.ts';
-import { type Objective, objectiveOf } from './objective.ts';
-import type { ModelSpec } from './spec.ts';
-import { forEachStep } from './steps.ts';
-import { sumOverUsers, type TrainUser, userRng } from './user-loop.ts';
+import { ParleyError } from '../../../shared/errors.ts';
+import { denseStack } from '../../../shared/model/dense-layers.ts';
+import type { LocalPlan, LocalTask, LocalTrainer } from '../../../shared/model/local-trainer.ts';
+import { logitGradient } from '../../../shared/model/logit-gradient.ts';
+import { type Objective, objectiveOf } from '../../../shared/model/objective.ts';
+import type { ModelSpec } from '../../../shared/model/spec.ts';
+import { forEachStep } from '../../../shared/model/steps.ts';
+import { sumOverUsers, type TrainUser, userRng } from '../../../shared/model/user-loop.ts';
+import type { Rng } from '../../../shared/random/rng.ts';
+import { backward, descend, forward, multiplySlope } from './plain-kernels.ts';
+import { makeWorkspace, type Stage, type StepRecords, stepRecords, type Workspace } from './workspace.ts';
 
 /**
  * Local training of stacks of dense layers, one user after another, in plain TypeScript on flat float32 arrays: no
- * tensor library, no allocation for parameters or activations at each step. It is the reference that a faster engine
- * must equal.
+ * tensor library, no WebAssembly. It is the reference that the dense provider must equal where tfjs would take too long.
  *
  * @throws MODEL_INVALID when the model is not a stack of dense layers.
  */
-export function denseTrainer(spec: ModelSpec): LocalTrainer {
+export function plainTrainer(spec: ModelSpec): LocalTrainer {
   const stack = denseStack(spec);
   if (stack.type === 'other') {
     throw new ParleyError(

@@ -1,0 +1,50 @@
+import type { DenseLayer } from '../dense-layers.ts';
+import { padded, rowBytes } from '../kernels/arena.ts';
+import { factoredBytes } from './factored.ts';
+import { ownWeightsBytes } from './own-weights.ts';
+
+/** One user's local work: that alone decides how she is trained, so that nothing depends on who else is. */
+export interface UserLoad {
+  /** Records that take part, >= 1. */
+  readonly numRecords: number;
+  readonly numSteps: number;
+  /** Rows of all steps together. */
+  readonly numRows: number;
+}
+
+/** Whether a layer is trained in factored form. */
+export type ChooseForm = (layer: DenseLayer, isFirst: boolean, load: UserLoad) => boolean;
+
+/**
+ * Factored form while a layer's rank-one terms are few against the size of its kernel. The weights of the
+ * terms are nanoseconds per multiplication as bench/train.ts finds them; only their ratios matter.
+ */
+export function isFactored(layer: DenseLayer, isFirst: boolean, load: UserLoad): boolean {
+  const { inputs, units } = layer;
+  const { numRecords, numSteps, numRows } = load;
+  const rank = isFirst ? numRecords : numRows;
+  const size = inputs * padded(units);
+  const perTerm = (inputs + units) * (numSteps > 1 ? 0.3 : 0.18);
+  const factored = 0.2 * rank * size + perTerm * rank ** 2 + 200 * numSteps;
+  const repeated = isFirst ? 0.1 * (numSteps - 1) * numRecords * size : 0;
+  const own = 0.25 * numRows * size + 1.7 * size + repeated + 200 * numSteps;
+  return factored < own;
+}
+
+/** Working memory in bytes and multiplications that one user adds to a group, roughly. */
+export function loadSize(
+  layers: readonly DenseLayer[],
+  factored: readonly boolean[],
+  load: UserLoad,
+): { readonly bytes: number; readonly work: number } {
+  const { numRecords, numSteps, numRows } = load;
+  let bytes = numRecords * rowBytes(layers.at(0)?.inputs ?? 0);
+  let work = 0;
+  for (const [index, layer] of layers.entries()) {
+    const rank = index === 0 ? numRecords : numRows;
+    const form = factored[index] === true ? factoredBytes(layer, rank) : ownWeightsBytes(layer, numSteps);
+    bytes += form + 3 * numRecords * rowBytes(layer.units);
+    work += 3 * numRows * layer.inputs * padded(layer.units);
+  }
+  return { bytes, work };
+}

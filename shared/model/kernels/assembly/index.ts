@@ -1,0 +1,16 @@
+/** AssemblyScript, compiled to WebAssembly with 128-bit vectors by `npm run build`; `../kernels.ts` is its door. */
+export { multiply, multiplyRows, pack } from './multiply';
+export { activate, addRows, combineRows, fillRows, gatherRows, multiplySlope, padRows } from './rows';
+export {
+  addDifference,
+  addOuterProducts,
+  addScaled,
+  differenceNorm,
+  factoredMass,
+  factoredNorm,
+  gram,
+  innerProduct,
+  mirror,
+  narrowPlusOne,
+  widen,
+} from './wide';

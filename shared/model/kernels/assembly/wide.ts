@@ -1,0 +1,287 @@
+/**
+ * Everything that decides a norm or enters a sum: float64 throughout, from float32 factors whose products are exact there.
+ * Pointers and strides are in bytes.
+ */
+
+/** `to` (rows, columns) float64 = `from` float32; columns is a multiple of four. */
+export function widen(rows: i32, columns: i32, from: usize, fromRow: usize, to: usize, toRow: usize): void {
+  for (let i = 0; i < rows; i++) {
+    let source = from + <usize>i * fromRow;
+    let target = to + <usize>i * toRow;
+    for (let j = 0; j < columns; j += 2) {
+      v128.store(target, f64x2.promote_low_f32x4(v128.load64_zero(source)));
+      source += 8;
+      target += 16;
+    }
+  }
+}
+
+/**
+ * Gram matrix: c[i, j] = a[i] . b[j] for j <= first + i, all float64; rows of k, a multiple of four.
+ */
+export function gram(
+  m: i32, first: i32, k: i32, a: usize, b: usize, row: usize, c: usize, cRow: usize,
+): void {
+  const end = <usize>k << 3;
+  for (let i = 0; i < m; i++) {
+    const left = a + <usize>i * row;
+    const to = c + <usize>i * cRow;
+    const count = first + i + 1;
+    let j = 0;
+    for (; j + 4 <= count; j += 4) fourWideDots(left, b + <usize>j * row, row, end, to + (<usize>j << 3));
+    for (; j < count; j++) {
+      const right = b + <usize>j * row;
+      let s0 = f64x2.splat(0), s1 = f64x2.splat(0);
+      for (let p: usize = 0; p < end; p += 32) {
+        s0 = f64x2.add(s0, f64x2.mul(v128.load(left + p), v128.load(right + p)));
+        s1 = f64x2.add(s1, f64x2.mul(v128.load(left + p, 16), v128.load(right + p, 16)));
+      }
+      store<f64>(to + (<usize>j << 3), wideTotal(f64x2.add(s0, s1)));
+    }
+  }
+}
+
+function fourWideDots(left: usize, b0: usize, row: usize, end: usize, to: usize): void {
+  const b1 = b0 + row;
+  const b2 = b1 + row;
+  const b3 = b2 + row;
+  let s0 = f64x2.splat(0), s1 = f64x2.splat(0), s2 = f64x2.splat(0), s3 = f64x2.splat(0);
+  let t0 = f64x2.splat(0), t1 = f64x2.splat(0), t2 = f64x2.splat(0), t3 = f64x2.splat(0);
+  for (let p: usize = 0; p < end; p += 32) {
+    const x = v128.load(left + p);
+    const y = v128.load(left + p, 16);
+    s0 = f64x2.add(s0, f64x2.mul(x, v128.load(b0 + p)));
+    t0 = f64x2.add(t0, f64x2.mul(y, v128.load(b0 + p, 16)));
+    s1 = f64x2.add(s1, f64x2.mul(x, v128.load(b1 + p)));
+    t1 = f64x2.add(t1, f64x2.mul(y, v128.load(b1 + p, 16)));
+    s2 = f64x2.add(s2, f64x2.mul(x, v128.load(b2 + p)));
+    t2 = f64x2.add(t2, f64x2.mul(y, v128.load(b2 + p, 16)));
+    s3 = f64x2.add(s3, f64x2.mul(x, v128.load(b3 + p)));
+    t3 = f64x2.add(t3, f64x2.mul(y, v128.load(b3 + p, 16)));
+  }
+  store<f64>(to, wideTotal(f64x2.add(s0, t0)));
+  store<f64>(to, wideTotal(f64x2.add(s1, t1)), 8);
+  store<f64>(to, wideTotal(f64x2.add(s2, t2)), 16);
+  store<f64>(to, wideTotal(f64x2.add(s3, t3)), 24);
+}
+
+@inline
+function wideTotal(x: v128): f64 {
+  return f64x2.extract_lane(x, 0) + f64x2.extract_lane(x, 1);
+}
+
+/** Copy the lower triangle of a (size, size) float64 matrix to the upper one. */
+export function mirror(size: i32, c: usize, cRow: usize): void {
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j < i; j++) {
+      store<f64>(c + <usize>j * cRow + (<usize>i << 3), load<f64>(c + <usize>i * cRow + (<usize>j << 3)));
+    }
+  }
+}
+
+/** `to` (rows, columns) float32 = `from` float64 plus one, the one for the bias. */
+export function narrowPlusOne(
+  rows: i32, columns: i32, from: usize, fromRow: usize, to: usize, toRow: usize,
+): void {
+  for (let i = 0; i < rows; i++) {
+    const source = from + <usize>i * fromRow;
+    const target = to + <usize>i * toRow;
+    for (let j = 0; j < columns; j++) {
+      store<f32>(target + (<usize>j << 2), <f32>(load<f64>(source + (<usize>j << 3)) + 1));
+    }
+  }
+}
+
+/**
+ * Squared norm of sum_i [h_i, 1] d_i' from the Gram matrices of h and d, lower triangles (size, size): sum_ij (H_ij + 1) D_ij.
+ */
+export function factoredNorm(size: i32, h: usize, hRow: usize, d: usize, dRow: usize): f64 {
+  let sum: f64 = 0;
+  for (let i = 0; i < size; i++) {
+    const left = h + <usize>i * hRow;
+    const right = d + <usize>i * dRow;
+    let others: f64 = 0;
+    for (let j = 0; j < i; j++) {
+      const at = <usize>j << 3;
+      others += (load<f64>(left + at) + 1) * load<f64>(right + at);
+    }
+    const at = <usize>i << 3;
+    sum += 2 * others + (load<f64>(left + at) + 1) * load<f64>(right + at);
+  }
+  return sum;
+}
+
+/** sum_i ||[h_i, 1]|| ||d_i|| from the same matrices: what the norm would be if nothing cancelled. */
+export function factoredMass(size: i32, h: usize, hRow: usize, d: usize, dRow: usize): f64 {
+  let sum: f64 = 0;
+  for (let i = 0; i < size; i++) {
+    const at = <usize>i << 3;
+    sum += sqrt((load<f64>(h + <usize>i * hRow + at) + 1) * load<f64>(d + <usize>i * dRow + at));
+  }
+  return sum;
+}
+
+/** sum_ij a_ij b_ij over (rows, columns) float32 values. */
+export function innerProduct(
+  rows: i32, columns: i32, a: usize, aRow: usize, b: usize, bRow: usize,
+): f64 {
+  let sum: f64 = 0;
+  for (let i = 0; i < rows; i++) {
+    const left = a + <usize>i * aRow;
+    const right = b + <usize>i * bRow;
+    for (let j = 0; j < columns; j++) {
+      const at = <usize>j << 2;
+      sum += <f64>load<f32>(left + at) * <f64>load<f32>(right + at);
+    }
+  }
+  return sum;
+}
+
+/** ||local - received||^2 over `length` float32 values, a multiple of four; the difference is taken in float32. */
+export function differenceNorm(length: i32, local: usize, received: usize): f64 {
+  let s0 = f64x2.splat(0), s1 = f64x2.splat(0);
+  for (let i = 0; i < length; i += 4) {
+    const update = f32x4.sub(v128.load(local), v128.load(received));
+    const low = f64x2.promote_low_f32x4(update);
+    const high = f64x2.promote_low_f32x4(v128.shuffle<i32>(update, update, 2, 3, 2, 3));
+    s0 = f64x2.add(s0, f64x2.mul(low, low));
+    s1 = f64x2.add(s1, f64x2.mul(high, high));
+    local += 16;
+    received += 16;
+  }
+  return wideTotal(f64x2.add(s0, s1));
+}
+
+/** `sum` += coefficient * (local - received), the difference in float32 and the rest in float64; length is a multiple of four. */
+export function addDifference(length: i32, local: usize, received: usize, coefficient: f64, sum: usize): void {
+  const c = f64x2.splat(coefficient);
+  for (let i = 0; i < length; i += 4) {
+    const update = f32x4.sub(v128.load(local), v128.load(received));
+    const low = f64x2.promote_low_f32x4(update);
+    const high = f64x2.promote_low_f32x4(v128.shuffle<i32>(update, update, 2, 3, 2, 3));
+    v128.store(sum, f64x2.add(v128.load(sum), f64x2.mul(c, low)));
+    v128.store(sum, f64x2.add(v128.load(sum, 16), f64x2.mul(c, high)), 16);
+    local += 16;
+    received += 16;
+    sum += 32;
+  }
+}
+
+/** `sum` += coefficient * values over `length` values, a multiple of four. */
+export function addScaled(length: i32, values: usize, coefficient: f64, sum: usize): void {
+  const c = f64x2.splat(coefficient);
+  for (let i = 0; i < length; i += 2) {
+    const wide = f64x2.promote_low_f32x4(v128.load64_zero(values));
+    v128.store(sum, f64x2.add(v128.load(sum), f64x2.mul(c, wide)));
+    values += 8;
+    sum += 16;
+  }
+}
+
+/** Rows whose outer products are added up before they enter the sum; their panels stay in the cache. */
+const rowsTogether: i32 = 128;
+
+/**
+ * `sum` (columns of h plus one, columns of d) float64 += sum_i c_i [h_i, 1] d_i', with c of shape (rows,) float64. A row whose
+ * c is zero adds nothing, even where it is not finite. Needs `scratch` for 128 * 8 * (heights + widths) bytes, where heights and
+ * widths are the columns of h plus one, and of d, rounded up to four; the rows of sum are rounded up likewise.
+ */
+export function addOuterProducts(
+  rows: i32, inputs: i32, units: i32,
+  h: usize, hRow: usize, d: usize, dRow: usize,
+  c: usize, sum: usize, scratch: usize,
+): void {
+  const heights = (inputs + 4) & ~3;
+  const widths = (units + 3) & ~3;
+  const right = scratch + <usize>heights * rowsTogether * 8;
+  for (let top = 0; top < rows; top += rowsTogether) {
+    const count = min(rowsTogether, rows - top);
+    const factors = c + (<usize>top << 3);
+    packLeft(count, inputs, h + <usize>top * hRow, hRow, factors, scratch);
+    packRight(count, widths, d + <usize>top * dRow, dRow, factors, right);
+    for (let i = 0; i < heights; i += 4) {
+      const left = scratch + <usize>i * count * 8;
+      for (let j = 0; j < widths; j += 4) {
+        const to = sum + ((<usize>i * widths + j) << 3);
+        outerTile(count, left, right + <usize>j * count * 8, to, <usize>widths << 3);
+      }
+    }
+  }
+}
+
+function outerTile(count: i32, a: usize, b: usize, sum: usize, sumRow: usize): void {
+  let c00 = f64x2.splat(0), c01 = f64x2.splat(0);
+  let c10 = f64x2.splat(0), c11 = f64x2.splat(0);
+  let c20 = f64x2.splat(0), c21 = f64x2.splat(0);
+  let c30 = f64x2.splat(0), c31 = f64x2.splat(0);
+  for (let r = 0; r < count; r++) {
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    let x = v128.load64_splat(a);
+    c00 = f64x2.add(c00, f64x2.mul(x, b0));
+    c01 = f64x2.add(c01, f64x2.mul(x, b1));
+    x = v128.load64_splat(a, 8);
+    c10 = f64x2.add(c10, f64x2.mul(x, b0));
+    c11 = f64x2.add(c11, f64x2.mul(x, b1));
+    x = v128.load64_splat(a, 16);
+    c20 = f64x2.add(c20, f64x2.mul(x, b0));
+    c21 = f64x2.add(c21, f64x2.mul(x, b1));
+    x = v128.load64_splat(a, 24);
+    c30 = f64x2.add(c30, f64x2.mul(x, b0));
+    c31 = f64x2.add(c31, f64x2.mul(x, b1));
+    a += 32;
+    b += 32;
+  }
+  addTo(sum, c00, c01);
+  addTo(sum + sumRow, c10, c11);
+  addTo(sum + 2 * sumRow, c20, c21);
+  addTo(sum + 3 * sumRow, c30, c31);
+}
+
+@inline
+function addTo(sum: usize, low: v128, high: v128): void {
+  v128.store(sum, f64x2.add(v128.load(sum), low));
+  v128.store(sum, f64x2.add(v128.load(sum, 16), high), 16);
+}
+
+/** Panels of four columns of [h, 1], zero past them. */
+function packLeft(count: i32, inputs: i32, h: usize, hRow: usize, c: usize, to: usize): void {
+  for (let j = 0; j <= inputs; j += 4) {
+    for (let r = 0; r < count; r++) {
+      const from = h + <usize>r * hRow + (<usize>j << 2);
+      if (load<f64>(c + (<usize>r << 3)) == 0) {
+        v128.store(to, f64x2.splat(0));
+        v128.store(to, f64x2.splat(0), 16);
+      } else if (j + 4 <= inputs) {
+        v128.store(to, f64x2.promote_low_f32x4(v128.load64_zero(from)));
+        v128.store(to, f64x2.promote_low_f32x4(v128.load64_zero(from, 8)), 16);
+      } else {
+        for (let q = 0; q < 4; q++) {
+          const column = j + q;
+          const value: f64 = column < inputs ? <f64>load<f32>(from + (<usize>q << 2)) : column == inputs ? 1 : 0;
+          store<f64>(to + (<usize>q << 3), value);
+        }
+      }
+      to += 32;
+    }
+  }
+}
+
+/** Panels of four columns of c d. */
+function packRight(count: i32, widths: i32, d: usize, dRow: usize, c: usize, to: usize): void {
+  for (let j = 0; j < widths; j += 4) {
+    for (let r = 0; r < count; r++) {
+      const from = d + <usize>r * dRow + (<usize>j << 2);
+      const factor = load<f64>(c + (<usize>r << 3));
+      if (factor == 0) {
+        v128.store(to, f64x2.splat(0));
+        v128.store(to, f64x2.splat(0), 16);
+      } else {
+        const c2 = f64x2.splat(factor);
+        v128.store(to, f64x2.mul(c2, f64x2.promote_low_f32x4(v128.load64_zero(from))));
+        v128.store(to, f64x2.mul(c2, f64x2.promote_low_f32x4(v128.load64_zero(from, 8))), 16);
+      }
+      to += 32;
+    }
+  }
+}
