@@ -120,9 +120,22 @@ function firstScale({ epsilon, ...what }: Asked): Start {
   let tilt = tiltForLoss(coarse, epsilon);
   const { log, variance } = cumulantsAt(coarse, tilt);
   const chernoff = Math.exp(log - tilt * epsilon) + coarse.infinite;
-  const leastOfCurve = chernoff * Math.exp(-tilt * useful * Math.sqrt(variance));
+  const most = Math.min(chernoff, totalVariation(what.mechanisms));
+  const leastOfCurve = most * Math.exp(-tilt * useful * Math.sqrt(variance));
   task = { ...what, lost: Math.max(leastOfCurve, leastDelta) * lostShare };
   coarse = coarseGrid(task);
   tilt = tiltForLoss(coarse, epsilon);
   return { task, chernoff, scale: { tilt, step: Math.min(coarse.step, stepFor(task, coarse, tilt)) } };
+}
+
+/**
+ * At least the total variation distance, which no delta exceeds: a release's is q (2 Phi(1 / 2z) - 1) <= q / (z sqrt(2 pi)).
+ * Chernoff's bound says nothing (1) near epsilon 0, though delta is tiny where a user hardly ever takes part.
+ */
+function totalVariation(mechanisms: Mechanisms): number {
+  return mechanisms.reduce(
+    (sum, { noiseMultiplier, samplingRate, count }) =>
+      sum + (count * samplingRate) / (noiseMultiplier * Math.sqrt(2 * Math.PI)),
+    0,
+  );
 }

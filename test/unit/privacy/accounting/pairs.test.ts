@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { pldBounds } from '../../../../shared/privacy/accounting/accountants.ts';
 import { dominatedPair } from '../../../../shared/privacy/accounting/pld/pairs.ts';
+import { profileOf } from '../../../../shared/privacy/accounting/pld-accountant.ts';
 import { Delta } from '../../../../shared/units.ts';
 import { sampled } from './events.ts';
 
@@ -23,4 +24,16 @@ test('a ledger of two sampled and two plain mechanisms whose grid began there, f
   const { lower, upper } = pldBounds(entries, Delta.parse(1e-6));
   expect(lower).toBeLessThanOrEqual(upper);
   expect(upper / lower - 1).toBeLessThan(1e-3);
+});
+
+test('a user who hardly ever takes part: both bounds on delta are close at epsilons near 0 too', () => {
+  const profile = profileOf([{ event: sampled(15.363324533303269, 0.0010398250879633927), count: 4 }]);
+  // A total variation distance, which is delta at 0, is at most the expected participations times that of the noise.
+  const most = (4 * 0.0010398250879633927) / (15.363324533303269 * Math.sqrt(2 * Math.PI));
+  for (const epsilon of [0, 2.8e-5, 1e-4]) {
+    const { lower, upper } = profile.delta(epsilon);
+    expect(lower).toBeLessThanOrEqual(upper);
+    expect(upper / lower - 1).toBeLessThan(1e-3);
+    expect(upper).toBeLessThan(most * 1.01);
+  }
 });
