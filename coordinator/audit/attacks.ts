@@ -65,11 +65,19 @@ export interface AttackScores {
   readonly notMeasured: readonly { readonly attack: string; readonly reason: string }[];
 }
 
-/** Run every attack; `pause` is awaited after each, so that other work can pass in between. */
-export async function scoresOf(evidence: Evidence, pause: () => Promise<void>): Promise<AttackScores> {
+/** Run the attacks that are asked for; `pause` is awaited after each, so that other work can pass in between. */
+export async function scoresOf(
+  evidence: Evidence,
+  asked: 'all' | readonly AttackName[],
+  pause: () => Promise<void>,
+): Promise<AttackScores> {
   const measured = new Map<AttackName, Float64Array>();
   const notMeasured: { attack: string; reason: string }[] = [];
   for (const attack of attackNames) {
+    if (asked !== 'all' && !asked.includes(attack)) {
+      notMeasured.push({ attack, reason: 'audit.attacks does not name it' });
+      continue;
+    }
     const scores: Scores = attacks[attack](evidence);
     if (isMeasured(scores)) measured.set(attack, scores);
     else notMeasured.push({ attack, reason: scores.notMeasured });

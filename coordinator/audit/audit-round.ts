@@ -7,7 +7,7 @@ import { rocCurve, rocOfTieGroups, thinned } from '../../shared/stats/roc.ts';
 import { tieGroups } from '../../shared/stats/tie-groups.ts';
 import { isMeasured } from './attack.ts';
 import { combined } from './attacks/combiner.ts';
-import { type AttackScores, attackNames, attacks, scoresOf } from './attacks.ts';
+import { type AttackName, type AttackScores, attackNames, attacks, scoresOf } from './attacks.ts';
 import { OneRunOptions } from './canaries/canary-audit.ts';
 import { minimumDetectableAuc, negativeControl, positiveControl } from './controls.ts';
 import type { Evidence } from './evidence.ts';
@@ -21,6 +21,8 @@ import { vulnerableUsers } from './vulnerable.ts';
 export const AuditOptions = z.strictObject({
   /** The attack whose figures count; the others are reported beside it. */
   attack: z.enum(attackNames).default('mean-log-ratio'),
+  /** Which attacks run, the declared one always: all, or only those named where rounds must be short. */
+  attacks: z.union([z.literal('all'), z.array(z.enum(attackNames))]).default('all'),
   /** Members and held-out users that a subpopulation needs, each, to be tested. */
   minGroupSize: z.number().int().min(2).default(20),
   /** Whether combinations of two columns are tested as groups too. */
@@ -68,7 +70,7 @@ export async function auditRound(
   const evidence = evidenceOfUsers(everyone, ordinaryUsers(everyone.population));
   const { population } = evidence;
   assertAuditable(population);
-  const scores = await scoresOf(evidence, pause);
+  const scores = await scoresOf(evidence, asked(options), pause);
   const declared = declaredScores(scores, options);
   const { members, heldOut } = scoresByRole(population, declared);
   const results: AttackResult[] = [];
@@ -112,6 +114,10 @@ export async function auditRound(
 }
 
 const drawnPoints = 100;
+
+function asked({ attack, attacks: named }: AuditOptions): 'all' | readonly AttackName[] {
+  return named === 'all' ? named : [attack, ...named];
+}
 
 /** The declared attack on the canaries with wrong labels; undefined without such members or without such held-out ones. */
 function mislabelledStratum(

@@ -86,7 +86,13 @@ function shadowScenario(scenario: Scenario, shadow: number): Scenario {
   const { federation, sites } = scenario;
   return {
     ...scenario,
-    federation: { ...federation, name: `${federation.name.slice(0, 28)}-shadow-${shadow}`, leakage: [] },
+    federation: {
+      ...federation,
+      name: `${federation.name.slice(0, 28)}-shadow-${shadow}`,
+      leakage: [],
+      // Nobody reads a shadow's audits.
+      audit: { ...federation.audit, attacks: [], pairs: false },
+    },
     sites: { ...sites, audit: { ...sites.audit, coins: shadow } },
   };
 }

@@ -79,6 +79,16 @@ describe('auditRound', () => {
     );
   });
 
+  test('runs only the attacks that are named, the declared one always, with the same figures', async () => {
+    const { report: few } = await auditRound(evidence, { ...options, attacks: ['margin'] }, means);
+    expect(few.user).toEqual(report.user);
+    expect(few.attacks).toEqual(report.attacks.filter(({ attack }) => attack === 'margin'));
+    expect(few.notMeasured).toHaveLength(attackNames.length - 2);
+    const { report: declared } = await auditRound(evidence, { ...options, attacks: [] }, means);
+    expect([declared.user, declared.attacks]).toEqual([report.user, []]);
+    expect(AuditReport.parse(declared)).toEqual(declared);
+  });
+
   test('repeats with the same stream', async () => {
     const again = await auditRound(evidence, options, { rng: rng.fork('audit'), pause });
     expect(again.report).toEqual(report);
@@ -110,6 +120,7 @@ describe('auditRound', () => {
 test('AuditOptions has the documented defaults', () => {
   expect(options).toEqual({
     attack: 'mean-log-ratio',
+    attacks: 'all',
     minGroupSize: 20,
     pairs: true,
     multipleTesting: 'holm',
