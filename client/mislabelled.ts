@@ -2,7 +2,7 @@ import { concatenateShards, selectUsers } from '../shared/data/partition.ts';
 import { numUsers, type Shard } from '../shared/data/shard.ts';
 import type { Rng } from '../shared/random/rng.ts';
 import { fairCoin, shuffled, uniformBelow } from '../shared/random/sample.ts';
-import type { AuditRoles } from './audit-roles.ts';
+import type { AuditRoles, AuditUsers } from './audit-roles.ts';
 
 /**
  * Canaries with wrong labels (Aerni, Zhang and Tramer 2024): users whom a model can only learn by heart, so that an audit sees
@@ -20,18 +20,19 @@ export interface MislabelledCanaries {
 /**
  * Draw a run's canaries. Sources are audit users in random order, whatever their role (again from the start when there are
  * more canaries than audit users): a choice that looked at roles would make the copied members differ from the copied
- * held-out users. Labels are uniform over the other classes. No audit users, no canaries.
+ * held-out users. Labels are uniform over the other classes. No audit users, no canaries. `coins` gives the same canaries
+ * the other coins of a shadow federation.
  */
 export function drawMislabelled(
   shard: Shard,
   { users }: AuditRoles,
-  numCanaries: number,
+  { canaries: { mislabelled: numCanaries }, coins: shadow }: Pick<AuditUsers, 'canaries' | 'coins'>,
   rng: Rng,
 ): MislabelledCanaries {
   const order = shuffled(rng.fork('sources'), users.length);
   const length = users.length === 0 ? 0 : numCanaries;
   const sources = Int32Array.from({ length }, (_, canary) => users[order[canary % order.length] ?? 0] ?? 0);
-  const coins = rng.fork('coins');
+  const coins = rng.fork(shadow === undefined ? 'coins' : `coins ${shadow}`);
   const relabelling = rng.fork('labels');
   return {
     sources,

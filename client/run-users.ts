@@ -50,9 +50,7 @@ async function drawnUsers(run: RunId, site: SiteBeforeCoins, audit: AuditUsers):
   const flip = (): Int32Array => packRoles(rolesFor(run, site, audit));
   const own = unpackRoles(await ledger.roles(run, flip));
   const draw = (): Int32Array =>
-    packMislabelled(
-      drawMislabelled(shard, own, audit.canaries.mislabelled, rng.fork('mislabelled canaries')),
-    );
+    packMislabelled(drawMislabelled(shard, own, audit, rng.fork('mislabelled canaries')));
   const mislabelled = unpackMislabelled(await ledger.mislabelled(run, draw));
   return withCanaries(site, { own, mislabelled, freshFraction: audit.freshFraction });
 }

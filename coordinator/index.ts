@@ -2,7 +2,7 @@
 
 export { fedMiaScore } from './audit/attacks/fed-mia.ts';
 export { offlineLira, onlineLira } from './audit/attacks/lira.ts';
-export { AuditOptions, auditRound } from './audit/audit-round.ts';
+export { AuditOptions, auditRound, mislabelledAttacks } from './audit/audit-round.ts';
 export type { Evidence } from './audit/evidence.ts';
 export { populationOf } from './audit/population.ts';
 export { evidenceOfUsers } from './audit/subset.ts';

@@ -134,6 +134,24 @@ function mislabelledStratum(
   return { ...evaluated(options.attack, scores, options), members, heldOut, minimumDetectableAuc: minimum };
 }
 
+/**
+ * Every attack on the mislabelled canaries alone, calibrated on the reference users: the figures of those who are easiest to
+ * find (Aerni, Zhang and Tramer 2024). Empty without member and held-out canaries. Attacks that cannot be measured are left out.
+ */
+export async function mislabelledAttacks(
+  everyone: Evidence,
+  options: AuditOptions,
+  pause: () => Promise<void>,
+): Promise<AttackResult[]> {
+  const evidence = evidenceOfUsers(everyone, mislabelledWithReference(everyone.population));
+  const { members, heldOut } = roleCounts(evidence.population);
+  if (members === 0 || heldOut === 0) return [];
+  const { measured } = await scoresOf(evidence, asked(options), pause);
+  return Array.from(measured, ([attack, scores]) =>
+    evaluated(attack, scoresByRole(evidence.population, scores), options),
+  );
+}
+
 /** Roles enter here, after the attack has scored every user. */
 function evaluated(attack: string, scores: ScoresByRole, { fprs, level }: AuditOptions): AttackResult {
   // Sorted once: with every attack, sorting is most of what an audit costs.

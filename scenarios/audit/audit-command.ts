@@ -1,7 +1,13 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { AuditOptions, auditRound, type FinishedRun, openFinishedRun } from '../../coordinator/index.ts';
+import {
+  AuditOptions,
+  auditRound,
+  type FinishedRun,
+  mislabelledAttacks,
+  openFinishedRun,
+} from '../../coordinator/index.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import { type Rng, seededRng } from '../../shared/random/rng.ts';
 import { Seed } from '../../shared/units.ts';
@@ -80,15 +86,20 @@ async function auditRun(
     dataDirectories: dataDirectories(process.env, options.dataDir),
     observer: terminal,
   });
+  const ratios =
+    numShadows === 0
+      ? { ofPeople: [], ofMislabelled: [] }
+      : likelihoodRatios(run.evidence, await shadowSignals(shadowed(), numShadows), run.config.audit);
   return {
     title: `${name}, run ${run.manifest.run}, model of round ${round + 1}`,
     caveats: [],
     audit: (await auditRound(run.evidence, run.config.audit, { rng, pause })).report,
     numShadows,
-    likelihoodRatios:
-      numShadows === 0
-        ? []
-        : likelihoodRatios(run.evidence, await shadowSignals(shadowed(), numShadows), run.config.audit),
+    likelihoodRatios: ratios.ofPeople,
+    mislabelled: [
+      ...(await mislabelledAttacks(run.evidence, run.config.audit, pause)),
+      ...ratios.ofMislabelled,
+    ],
     redTeam: options.redTeam === true ? await redTeamOf(directory, run, rng) : [],
   };
 }
@@ -133,6 +144,6 @@ async function auditModel(model: string, options: AuditCommandOptions): Promise<
     ],
     audit: (await auditRound(evidence, AuditOptions.parse({}), { rng: seededRng(Seed.parse(1)), pause }))
       .report,
-    ...{ numShadows: 0, likelihoodRatios: [], redTeam: [] },
+    ...{ numShadows: 0, likelihoodRatios: [], mislabelled: [], redTeam: [] },
   };
 }

@@ -11,6 +11,8 @@ export interface Audited {
   /** Likelihood-ratio attacks, which had shadow federations; none where there are no shadows. */
   readonly likelihoodRatios: readonly AttackResult[];
   readonly numShadows: number;
+  /** Every attack on the mislabelled canaries alone, likelihood ratios among them; none where there are no canaries. */
+  readonly mislabelled: readonly AttackResult[];
   readonly redTeam: readonly RedTeamResult[];
 }
 
@@ -21,8 +23,14 @@ export interface AuditRow extends AttackResult {
   readonly isDeclared: boolean;
 }
 
-/** All attacks in one list: those on the global models, the declared one first, then those of stronger parties. */
-export function auditRows({ audit, likelihoodRatios, numShadows, redTeam }: Audited): AuditRow[] {
+/** All attacks in one list: those on the global models, the declared one first, then those of stronger parties, then those on canaries. */
+export function auditRows({
+  audit,
+  likelihoodRatios,
+  numShadows,
+  redTeam,
+  mislabelled,
+}: Audited): AuditRow[] {
   const of = (attacker: string, results: readonly AttackResult[]): AuditRow[] =>
     results.map((result) => ({ ...result, attacker, isDeclared: false }));
   return [
@@ -30,6 +38,7 @@ export function auditRows({ audit, likelihoodRatios, numShadows, redTeam }: Audi
     ...of(globalModels, audit.attacks),
     ...of(`${numShadows} shadow federations`, likelihoodRatios),
     ...redTeam.map((result) => ({ ...result, attacker: result.role, isDeclared: false })),
+    ...of('global models; on canaries with wrong labels', mislabelled),
   ];
 }
 

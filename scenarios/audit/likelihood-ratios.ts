@@ -12,16 +12,37 @@ const variants = {
 } satisfies Record<string, (target: Float64Array, shadows: ShadowSignals) => Float64Array>;
 
 /**
- * Likelihood-ratio attacks on the member and held-out users of a run, from shadow federations; the statistic is each user's
- * mean margin. Users whom some shadows left without enough of either kind are left out by all variants alike.
+ * Likelihood-ratio attacks on the member and held-out users of a run, from shadow federations, for people and for mislabelled
+ * canaries apart; the statistic is each user's mean margin. Users whom some shadows left without enough of either kind are
+ * left out by all variants alike. None where nobody of both roles is left.
  */
 export function likelihoodRatios(
   evidence: Evidence,
   shadows: ShadowSignals,
+  options: AuditOptions,
+): { readonly ofPeople: AttackResult[]; readonly ofMislabelled: AttackResult[] } {
+  const { roles, mislabelled } = evidence.population;
+  const kept = usable(shadows, roles.length).filter((user) => roles[user] !== 'reference');
+  const isCanary = (user: number): boolean => mislabelled?.[user] === 1;
+  return {
+    ofPeople: ratiosOf(
+      evidence,
+      shadows,
+      kept.filter((user) => !isCanary(user)),
+      options,
+    ),
+    ofMislabelled: ratiosOf(evidence, shadows, kept.filter(isCanary), options),
+  };
+}
+
+function ratiosOf(
+  evidence: Evidence,
+  shadows: ShadowSignals,
+  kept: readonly number[],
   { fprs, level }: AuditOptions,
 ): AttackResult[] {
   const { roles } = evidence.population;
-  const kept = usable(shadows, roles.length).filter((user) => roles[user] !== 'reference');
+  if (!['member', 'held-out'].every((role) => kept.some((user) => roles[user] === role))) return [];
   const target = meanMargins(evidence);
   const own = Float64Array.from(kept, (user) => target[user] ?? Number.NaN);
   const ofKept = onlyUsers(shadows, kept, roles.length);

@@ -23,6 +23,10 @@ const seeds = fc.integer({ min: 1, max: 2 ** 31 }).map((seed) => seededRng(Seed.
 const shares = { fraction: 0.6, referenceFraction: 0.2 };
 const audit = AuditUsers.parse({ ...shares, canaries: { mislabelled: 12 } });
 
+function wanted(count: number): Pick<AuditUsers, 'canaries'> {
+  return { canaries: { directions: 0, mislabelled: count } };
+}
+
 /** The same with three classes, so that wrong labels are a choice. */
 function threeClasses(users: number): ReturnType<typeof aShard> {
   const shard = aShard(users);
@@ -35,7 +39,7 @@ describe('mislabelled canaries', () => {
       fc.property(seeds, fc.integer({ min: 2, max: 40 }), fc.nat(60), (rng, users, count) => {
         const shard = threeClasses(users);
         const roles = flipRoles(shard, shares, rng);
-        const canaries = drawMislabelled(shard, roles, count, rng);
+        const canaries = drawMislabelled(shard, roles, wanted(count), rng);
         expect(canaries.sources).toHaveLength(roles.users.length === 0 ? 0 : count);
         expect([...canaries.sources].every((source) => roles.users.includes(source))).toBe(true);
         const originals = selectUsers(shard, canaries.sources);
@@ -52,11 +56,30 @@ describe('mislabelled canaries', () => {
     );
   });
 
+  test('are the same in a shadow federation, with other coins', () => {
+    const shard = threeClasses(40);
+    const rng = seededRng(Seed.parse(6));
+    const roles = flipRoles(shard, shares, rng);
+    const own = drawMislabelled(shard, roles, wanted(200), rng.fork('canaries'));
+    const [one, two] = [1, 2].map((coins) =>
+      drawMislabelled(shard, roles, { ...wanted(200), coins }, rng.fork('canaries')),
+    );
+    for (const shadow of [one!, two!])
+      expect(shadow).toEqual({ ...own, roles: expect.any(Int32Array) as unknown });
+    expect(one!.roles).not.toEqual(own.roles);
+    expect(one!.roles).not.toEqual(two!.roles);
+  });
+
   // Binomial: 4000 coins and 8000 labels; five standard errors, false alarm 1e-6 each.
   test('flip fair coins, and take every wrong class alike', () => {
     const shard = threeClasses(40);
     const rng = seededRng(Seed.parse(6));
-    const { roles, labels, sources } = drawMislabelled(shard, flipRoles(shard, shares, rng), 4000, rng);
+    const { roles, labels, sources } = drawMislabelled(
+      shard,
+      flipRoles(shard, shares, rng),
+      wanted(4000),
+      rng,
+    );
     expect(Math.abs(roles.filter((role) => role === 0).length - 2000)).toBeLessThan(5 * Math.sqrt(1000));
     const { labels: originals } = selectUsers(shard, sources);
     const next = labels.filter((label, record) => (label + 3 - originals[record]!) % 3 === 1).length;
