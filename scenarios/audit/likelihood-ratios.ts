@@ -1,4 +1,5 @@
 import { type AuditOptions, type Evidence, offlineLira, onlineLira } from '../../coordinator/index.ts';
+import { ParleyError } from '../../shared/errors.ts';
 import type { AttackResult } from '../../shared/protocol/audit-report.ts';
 import { aucInterval, tprAtFpr } from '../../shared/stats/interval.ts';
 import { meanMargins, type ShadowSignals } from './shadows.ts';
@@ -13,15 +14,17 @@ const variants = {
 
 /**
  * Likelihood-ratio attacks on the member and held-out users of a run, from shadow federations; the statistic is each user's
- * mean margin. Users whom some shadows left without enough of either kind are left out by all variants alike.
+ * mean margin. Users whom some shadows left without enough of either kind are left out by all variants alike, and canaries
+ * with wrong labels as in all other figures. Throws DATA_EMPTY where nobody is left.
  */
 export function likelihoodRatios(
   evidence: Evidence,
   shadows: ShadowSignals,
   { fprs, level }: AuditOptions,
 ): AttackResult[] {
-  const { roles } = evidence.population;
-  const kept = usable(shadows, roles.length).filter((user) => roles[user] !== 'reference');
+  const { roles, mislabelled } = evidence.population;
+  const isTarget = (user: number): boolean => roles[user] !== 'reference' && mislabelled?.[user] !== 1;
+  const kept = usable(shadows, roles.length).filter(isTarget);
   const target = meanMargins(evidence);
   const own = Float64Array.from(kept, (user) => target[user] ?? Number.NaN);
   const ofKept = onlyUsers(shadows, kept, roles.length);
@@ -29,12 +32,22 @@ export function likelihoodRatios(
     const scores = scoresOf(own, ofKept);
     const of = (role: string): Float64Array => scores.filter((_, index) => roles[kept[index] ?? -1] === role);
     const [members, heldOut] = [of('member'), of('held-out')];
+    assertSome(members, heldOut, shadows.numShadows);
     return {
       attack,
       ...aucInterval(members, heldOut, level),
       tprAtFpr: fprs.map((fpr) => tprAtFpr(members, heldOut, fpr, level)),
     };
   });
+}
+
+function assertSome(members: Float64Array, heldOut: Float64Array, numShadows: number): void {
+  if (members.length > 0 && heldOut.length > 0) return;
+  throw new ParleyError(
+    'DATA_EMPTY',
+    `${numShadows} shadow federations leave ${members.length} members and ${heldOut.length} held-out users of whom two could ` +
+      'train on them and two could not; train more shadows (--shadows), or audit a run with more audit users',
+  );
 }
 
 /** Users who trained in at least two shadows and were held out in at least two. */
