@@ -42,7 +42,7 @@ export function storedScenario(directory: string): Scenario {
   } catch (cause) {
     throw new ParleyError(
       'RUN_NOT_FOUND',
-      `${file} is missing or of another version: red-team roles need a run of \`parley simulate\` by this version`,
+      `${file} is missing or of another version: shadow federations and red-team roles need a run of \`parley simulate\` by this version`,
       { cause },
     );
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
@@ -13,7 +13,7 @@ import { type Rng, seededRng } from '../../shared/random/rng.ts';
 import { Seed } from '../../shared/units.ts';
 import { dataDirectories } from '../data/data-directory.ts';
 import { openSimulation } from '../red-team/finished-simulation.ts';
-import { type RedTeamResult, redTeam, redTeamDefaults } from '../red-team/red-team.ts';
+import { fedMiaSites, type RedTeamResult, redTeam, redTeamDefaults } from '../red-team/red-team.ts';
 import { siteAttack } from '../red-team/site-attacker.ts';
 import { storedScenario } from '../run-directory.ts';
 import type { Terminal } from '../terminal.ts';
@@ -22,7 +22,7 @@ import { auditText } from './audit-text.ts';
 import type { Audited } from './audited.ts';
 import { likelihoodRatios } from './likelihood-ratios.ts';
 import { modelEvidence } from './model-evidence.ts';
-import { type ShadowedRun, shadowSignals } from './shadows.ts';
+import { assertShadowable, type ShadowedRun, shadowSignals } from './shadows.ts';
 
 /** What `parley audit` was asked for. */
 export interface AuditCommandOptions {
@@ -48,7 +48,8 @@ interface Running {
  * for simulations also likelihood ratios against shadow federations, and the roles that see more than global models. Prints
  * a table and writes audit.json and audit.html.
  *
- * @throws FILE_NOT_FOUND for a target that is not there; what reading and attacking it throws.
+ * @throws FILE_NOT_FOUND for a target that is not there; CONFIG_INVALID for options that do not go with it;
+ * DIRECTORY_UNWRITABLE; what reading and attacking it throws.
  */
 export async function auditCommand(
   target: string,
@@ -61,9 +62,10 @@ export async function auditCommand(
       `${target} does not exist: expected a run directory, a safetensors file, or model.json of a tfjs model`,
     );
   const isRun = statSync(target).isDirectory();
-  const audited = isRun ? await auditRun(target, options, running) : await auditModel(target, options);
+  refuseOptionsOf(isRun ? 'model' : 'run', options);
   const out = options.out ?? (isRun ? target : 'runs/audit');
-  mkdirSync(out, { recursive: true });
+  prepareOut(out);
+  const audited = isRun ? await auditRun(target, options, running) : await auditModel(target, options);
   writeFileSync(join(out, 'audit.json'), `${JSON.stringify(audited, null, 2)}\n`);
   const page = join(out, 'audit.html');
   writeFileSync(page, auditHtml(audited));
@@ -71,48 +73,108 @@ export async function auditCommand(
   running.terminal.emit({ audit: audited, report: page });
 }
 
-async function auditRun(
-  directory: string,
-  options: AuditCommandOptions,
-  { terminal, signal }: Running,
-): Promise<Audited> {
+const optionsOf = {
+  run: { shadows: '--shadows', redTeam: '--red-team', dataDir: '--data-dir' },
+  model: {
+    ...{ schema: '--schema', members: '--members', heldOut: '--held-out', reference: '--reference' },
+    ...{ spec: '--spec', initial: '--initial' },
+  },
+} satisfies Record<string, { readonly [Key in keyof AuditCommandOptions]?: string }>;
+
+/** What would be left undone without a word is refused. */
+function refuseOptionsOf(other: 'run' | 'model', options: AuditCommandOptions): void {
+  const given = Object.entries(options).flatMap(([key, value]) => (value === undefined ? [] : [key]));
+  const misplaced = Object.entries(optionsOf[other]).filter(([key]) => given.includes(key));
+  if (misplaced.length === 0) return;
+  const names = misplaced.map(([, name]) => name).join(', ');
+  throw new ParleyError(
+    'CONFIG_INVALID',
+    other === 'run'
+      ? `${names}: only the directory of a run can be audited with it, and the target is a file; leave it out`
+      : `${names}: only a model file is audited with it, and the target is a directory; leave it out, or name the model file`,
+  );
+}
+
+function prepareOut(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ParleyError(
+      'DIRECTORY_UNWRITABLE',
+      `${directory} cannot be written to (${reason}): audit.json and audit.html go there; name another one with --out`,
+      { cause },
+    );
+  }
+}
+
+async function auditRun(directory: string, options: AuditCommandOptions, running: Running): Promise<Audited> {
   const run = await openFinishedRun(directory);
   const round = run.reports.length - 1;
   const { seed, name } = run.manifest;
   const rng = seededRng(Seed.parse(seed ?? 1)).fork('audit of a finished run');
   const numShadows = options.shadows ?? 0;
-  const shadowed = (): ShadowedRun => ({
-    ...{ scenario: storedScenario(directory), seed: simulationSeed(seed, directory), directory, run, signal },
-    dataDirectories: dataDirectories(process.env, options.dataDir),
-    observer: terminal,
-  });
-  const ratios =
-    numShadows === 0
-      ? { ofPeople: [], ofMislabelled: [] }
-      : likelihoodRatios(run.evidence, await shadowSignals(shadowed(), numShadows), run.config.audit);
+  // What is refused is refused before anything takes its time, and shadows, which take the most, come last.
+  const shadowed = numShadows === 0 ? undefined : shadowedRun(directory, { run, options, running });
+  if (shadowed) assertShadowable(shadowed, numShadows);
+  const { report: audit } = await auditRound(run.evidence, run.config.audit, { rng, pause });
+  const roles = options.redTeam === true ? await redTeamOf(directory, run, rng) : noRedTeam;
+  const ratios = shadowed
+    ? likelihoodRatios(run.evidence, await shadowSignals(shadowed, numShadows), run.config.audit)
+    : noRatios;
   return {
     title: `${name}, run ${run.manifest.run}, model of round ${round + 1}`,
-    caveats: [],
-    audit: (await auditRound(run.evidence, run.config.audit, { rng, pause })).report,
+    privacy: run.manifest.privacy,
+    caveats: roles.caveats,
+    audit,
     numShadows,
     likelihoodRatios: ratios.ofPeople,
     mislabelled: [
       ...(await mislabelledAttacks(run.evidence, run.config.audit, pause)),
       ...ratios.ofMislabelled,
     ],
-    redTeam: options.redTeam === true ? await redTeamOf(directory, run, rng) : [],
+    redTeam: roles.results,
   };
 }
 
-async function redTeamOf(directory: string, run: FinishedRun, rng: Rng): Promise<RedTeamResult[]> {
+function shadowedRun(
+  directory: string,
+  { run, options, running }: { run: FinishedRun; options: AuditCommandOptions; running: Running },
+): ShadowedRun {
+  const seed = simulationSeed(run.manifest.seed, directory);
+  return {
+    ...{ seed, directory, run, signal: running.signal, observer: running.terminal },
+    scenario: storedScenario(directory),
+    dataDirectories: dataDirectories(process.env, options.dataDir),
+  };
+}
+
+interface RedTeamed {
+  readonly results: readonly RedTeamResult[];
+  readonly caveats: readonly string[];
+}
+
+const noRatios = { ofPeople: [], ofMislabelled: [] };
+
+const noRedTeam: RedTeamed = { results: [], caveats: [] };
+
+async function redTeamOf(directory: string, run: FinishedRun, rng: Rng): Promise<RedTeamed> {
   const { audit } = run.config;
+  const simulation = await openSimulation(directory);
   const bySite = await siteAttack(run.evidence, audit, { rng: rng.fork('a site'), pause });
-  const results = bySite?.results ?? [];
-  const { members = 0, heldOut = 0 } = bySite ?? {};
-  return [
-    ...results.map((result): RedTeamResult => ({ ...result, role: 'a site', members, heldOut })),
-    ...(await redTeam(await openSimulation(directory), { ...redTeamDefaults, fprs: audit.fprs })),
-  ];
+  const { results = [], members = 0, heldOut = 0 } = bySite ?? {};
+  const byCoordinator = await redTeam(simulation, { ...redTeamDefaults, fprs: audit.fprs });
+  return {
+    results: [
+      ...results.map((result): RedTeamResult => ({ ...result, role: 'a site', members, heldOut })),
+      ...byCoordinator,
+    ],
+    caveats:
+      simulation.sites.size < fedMiaSites
+        ? [`FedMIA is not measured: it needs ${fedMiaSites} sites, and the run has ${simulation.sites.size}.`]
+        : [],
+  };
 }
 
 const pause = (): Promise<void> => setImmediate();
@@ -121,7 +183,7 @@ function simulationSeed(seed: Seed | null, directory: string): Seed {
   if (seed !== null) return seed;
   throw new ParleyError(
     'CONFIG_INVALID',
-    `${directory} is a real run: shadow federations need everybody's records, which only a simulation has`,
+    `${directory} is a real run: shadow federations need everybody's records, which only a simulation has; leave --shadows out`,
   );
 }
 
@@ -130,7 +192,7 @@ async function auditModel(model: string, options: AuditCommandOptions): Promise<
   if (schema === undefined || members === undefined || heldOut === undefined)
     throw new ParleyError(
       'CONFIG_INVALID',
-      'a model from elsewhere is audited on users whose membership is known: give --schema, --members and --held-out',
+      `${model}: a model from elsewhere is audited on users whose membership is known: give --schema, --members and --held-out`,
     );
   const evidence = await modelEvidence(
     { model, ...(spec !== undefined && { spec }), ...(initial !== undefined && { initial }) },
@@ -138,6 +200,7 @@ async function auditModel(model: string, options: AuditCommandOptions): Promise<
   );
   return {
     title: model,
+    privacy: null,
     caveats: [
       'Members and held-out users were not chosen by a coin here: where they differ in anything else, that counts as leakage too.',
       ...(initial === undefined ? ['No initial model: ratios are against one that knows nothing.'] : []),

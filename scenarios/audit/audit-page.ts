@@ -9,7 +9,9 @@ import { type Audited, type AuditRow, auditRows } from './audited.ts';
 export function auditHtml(audited: Audited): string {
   return page(audited.title, [
     html`<header><h1>Audit: ${audited.title}</h1></header>`,
-    ...audited.caveats.map((caveat) => html`<p class="note">${caveat}</p>`),
+    ...[audited.privacy, ...audited.caveats].map((note) =>
+      note === null ? html`` : html`<p class="note">${note}</p>`,
+    ),
     html`<section id="attacks"><h2>Attacks</h2>${attacksTable(audited)}</section>`,
     html`<section id="text"><h2>As text</h2><pre tabindex="0">${auditText(audited)}</pre></section>`,
   ]);

@@ -1,16 +1,19 @@
+import { combinedText, controlsPassed } from '../report/run.ts';
 import { textTable } from '../report/text-table.ts';
 import { countText, figure, groupName, interval, plain, pText, tprName, tprText } from '../report/words.ts';
 import { type Audited, auditRows } from './audited.ts';
 
 /** What an audit found, for the terminal. Ends with a line break. */
 export function auditText(audited: Audited): string {
-  const { title, caveats, audit } = audited;
+  const { title, privacy, caveats, audit } = audited;
+  const combined = combinedText(audited);
   const fprs = audit.user.tprAtFpr.map(({ fpr }) => fpr);
   const lines = [
     plain(title),
     `${countText(audit.members)} members, ${countText(audit.heldOut)} held-out, ${countText(audit.reference)} reference users`,
-    `negative control ${audit.negativeControl.passed ? 'passed' : 'FAILED: the figures below mean nothing'}; ` +
+    `controls ${controlsPassed(audit) ? 'passed' : 'FAILED: the figures below mean nothing'}; ` +
       `an AUC of ${figure(audit.minimumDetectableAuc)} would be noticed four times in five`,
+    ...(privacy === null ? [] : [privacy]),
     ...caveats,
     '',
     ...textTable(
@@ -24,6 +27,8 @@ export function auditText(audited: Audited): string {
       ]),
       ['attacker has'],
     ),
+    ...(combined === undefined ? [] : [combined]),
+    ...audit.notMeasured.map(({ attack, reason }) => `${plain(attack)}: not measured, ${reason}`),
     '',
     groupLine(audited),
   ];

@@ -1,10 +1,13 @@
 import type { AttackResult, AuditReport } from '../../shared/protocol/audit-report.ts';
+import type { Manifest } from '../../shared/protocol/manifest.ts';
 import type { RedTeamResult } from '../red-team/red-team.ts';
 
 /** All that `parley audit` found, as it is printed and written. */
 export interface Audited {
   /** Which model. */
   readonly title: string;
+  /** The stamp of the run's artefacts; null for a model from elsewhere, of which nobody knows. */
+  readonly privacy: Manifest['privacy'] | null;
   /** What this audit cannot know, in sentences. */
   readonly caveats: readonly string[];
   readonly audit: AuditReport;

@@ -1,4 +1,5 @@
 import { type AuditOptions, type Evidence, offlineLira, onlineLira } from '../../coordinator/index.ts';
+import { ParleyError } from '../../shared/errors.ts';
 import type { AttackResult } from '../../shared/protocol/audit-report.ts';
 import { aucInterval, tprAtFpr } from '../../shared/stats/interval.ts';
 import { meanMargins, type ShadowSignals } from './shadows.ts';
@@ -14,7 +15,7 @@ const variants = {
 /**
  * Likelihood-ratio attacks on the member and held-out users of a run, from shadow federations, for people and for mislabelled
  * canaries apart; the statistic is each user's mean margin. Users whom some shadows left without enough of either kind are
- * left out by all variants alike. None where nobody of both roles is left.
+ * left out by all variants alike. Throws DATA_EMPTY where nobody of both roles is left.
  */
 export function likelihoodRatios(
   evidence: Evidence,
@@ -31,7 +32,9 @@ export function likelihoodRatios(
       kept.filter((user) => !isCanary(user)),
       options,
     ),
-    ofMislabelled: ratiosOf(evidence, shadows, kept.filter(isCanary), options),
+    ofMislabelled: mislabelled?.includes(1)
+      ? ratiosOf(evidence, shadows, kept.filter(isCanary), options)
+      : [],
   };
 }
 
@@ -42,7 +45,6 @@ function ratiosOf(
   { fprs, level }: AuditOptions,
 ): AttackResult[] {
   const { roles } = evidence.population;
-  if (!['member', 'held-out'].every((role) => kept.some((user) => roles[user] === role))) return [];
   const target = meanMargins(evidence);
   const own = Float64Array.from(kept, (user) => target[user] ?? Number.NaN);
   const ofKept = onlyUsers(shadows, kept, roles.length);
@@ -50,12 +52,22 @@ function ratiosOf(
     const scores = scoresOf(own, ofKept);
     const of = (role: string): Float64Array => scores.filter((_, index) => roles[kept[index] ?? -1] === role);
     const [members, heldOut] = [of('member'), of('held-out')];
+    assertSome(members, heldOut, shadows.numShadows);
     return {
       attack,
       ...aucInterval(members, heldOut, level),
       tprAtFpr: fprs.map((fpr) => tprAtFpr(members, heldOut, fpr, level)),
     };
   });
+}
+
+function assertSome(members: Float64Array, heldOut: Float64Array, numShadows: number): void {
+  if (members.length > 0 && heldOut.length > 0) return;
+  throw new ParleyError(
+    'DATA_EMPTY',
+    `${numShadows} shadow federations leave ${members.length} members and ${heldOut.length} held-out users of whom two could ` +
+      'train on them and two could not; train more shadows (--shadows), or audit a run with more audit users',
+  );
 }
 
 /** Users who trained in at least two shadows and were held out in at least two. */

@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FinishedRun, type Observer, openFinishedRun } from '../../coordinator/index.ts';
 import { ParleyError } from '../../shared/errors.ts';
@@ -35,12 +35,7 @@ export interface ShadowedRun {
  * @throws CONFIG_INVALID for linked sites, whose audit users differ from run to run; what a simulation throws.
  */
 export async function shadowSignals(shadowed: ShadowedRun, count: number): Promise<ShadowSignals> {
-  if (shadowed.scenario.data.type === 'spread-table')
-    throw new ParleyError(
-      'CONFIG_INVALID',
-      'linked sites choose their audit users by the run, so shadow federations would watch other users; use a scenario ' +
-        'without linked sites',
-    );
+  assertShadowable(shadowed, count);
   const numUsers = shadowed.run.evidence.population.roles.length;
   const phi = new Float64Array(count * numUsers);
   const isMember = new Uint8Array(count * numUsers);
@@ -57,6 +52,31 @@ export async function shadowSignals(shadowed: ShadowedRun, count: number): Promi
   return { numShadows: count, phi, isMember };
 }
 
+/** Throws CONFIG_INVALID for too few shadows, a run that ended early, and linked sites, whose audit users differ by run. */
+export function assertShadowable({ scenario, run, directory }: ShadowedRun, count: number): void {
+  if (count < leastShadows)
+    throw new ParleyError(
+      'CONFIG_INVALID',
+      `--shadows ${count}: a user needs two shadow federations that could train on her and two that could not, so at least ` +
+        `${leastShadows}; sixteen leave out few users`,
+    );
+  const { rounds } = scenario.federation;
+  if (run.reports.length !== rounds)
+    throw new ParleyError(
+      'CONFIG_INVALID',
+      `${directory} has ${run.reports.length} of ${rounds} rounds, and shadow federations train all of them: their models ` +
+        'would not be comparable; let the run go on to its end, or simulate with fewer --rounds',
+    );
+  if (scenario.data.type === 'spread-table')
+    throw new ParleyError(
+      'CONFIG_INVALID',
+      'linked sites choose their audit users by the run, so shadow federations would watch other users; use a scenario ' +
+        'without linked sites',
+    );
+}
+
+const leastShadows = 4;
+
 /** Mean over a user's records of the LiRA logit under the newest model, shape (numUsers,). */
 export function meanMargins({ population, current }: FinishedRun['evidence']): Float64Array {
   const { recordOffsets, roles } = population;
@@ -71,13 +91,15 @@ export function meanMargins({ population, current }: FinishedRun['evidence']): F
 async function trained(shadowed: ShadowedRun, shadow: number): Promise<FinishedRun> {
   const directory = join(shadowed.directory, 'shadows', String(shadow));
   const scenario = shadowScenario(shadowed.scenario, shadow);
-  const sites = join(directory, 'sites');
-  const isFinished = existsSync(directory) && !existsSync(sites);
-  if (!isFinished) {
+  const finished = join(directory, 'finished');
+  if (!existsSync(finished)) {
+    // Whatever an interruption left: half a shadow is no shadow.
+    rmSync(directory, { recursive: true, force: true });
     await simulate({ ...shadowed, scenario, directory, inProcess: true, observer: quiet(shadowed) });
-    // Rosters and signals are what counts; data and releases of many shadows would fill the disk.
-    rmSync(sites, { recursive: true });
+    writeFileSync(finished, '');
   }
+  // Rosters and signals are what counts; data and releases of many shadows would fill the disk.
+  rmSync(join(directory, 'sites'), { recursive: true, force: true });
   return openFinishedRun(directory);
 }
 

@@ -25,7 +25,8 @@ export interface FinishedSimulation {
 /**
  * Open the directory of a finished simulation with its sites.
  *
- * @throws RUN_NOT_FOUND for a directory without a simulation or with a missing model; what opening a site throws.
+ * @throws RUN_NOT_FOUND for a directory without a simulation or with a missing model; CONFIG_INVALID where the sites dropped
+ * their releases; what opening a site throws.
  */
 export async function openSimulation(directory: string): Promise<FinishedSimulation> {
   const { manifest, reports } = readRun(directory);
@@ -33,10 +34,8 @@ export async function openSimulation(directory: string): Promise<FinishedSimulat
   const hashes = [manifest.initialModelSha256, ...reports.map(({ modelSha256 }) => modelSha256)];
   const sites = await Promise.all(
     manifest.sites.map(async ({ id }) => {
-      return [
-        id,
-        await openSimulatedSite(join(directory, 'sites', id, 'client.yaml'), manifest.run),
-      ] as const;
+      const config = join(directory, 'sites', id, 'client.yaml');
+      return [id, await openSimulatedSite(config, manifest.run).catch(releasesDropped(config))] as const;
     }),
   );
   return {
@@ -46,6 +45,19 @@ export async function openSimulation(directory: string): Promise<FinishedSimulat
     rounds: reports.length,
     parameters: (version) => storedParameters(directory, hashes[version], scenario),
     sites: new Map(sites),
+  };
+}
+
+/** The site did right to drop them; the run was not made for this. */
+function releasesDropped(config: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof ParleyError) || error.code !== 'STALE_ROUND') throw error;
+    throw new ParleyError(
+      'CONFIG_INVALID',
+      `${config}: this site kept no releases of rounds that were confirmed, and red-team roles read them; put ` +
+        '`keepReleases: all` into `sites.policy` of the scenario and simulate again, which gives the same models',
+      { cause: error },
+    );
   };
 }
 

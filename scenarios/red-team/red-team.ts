@@ -37,6 +37,9 @@ export const redTeamDefaults: RedTeamOptions = {
   seed: 1,
 };
 
+/** FedMIA compares a site with at least two others; in a run of fewer sites it is left out. */
+export const fedMiaSites = 3;
+
 /**
  * Attack a finished simulation as parties that see more than the audits' attacker: a coordinator that reads every site's
  * release by itself (and, beside it, one that sees only sums, as under secure aggregation), and a coordinator that sends
@@ -71,12 +74,11 @@ async function passiveScores(
   options: RedTeamOptions,
 ): Promise<Scored[]> {
   const rounds = evenly(simulation.rounds, options.rounds);
-  const scored = passiveAttacks.map(
-    ({ role, attack }): Scored => ({ role, attack, members: [], heldOut: [] }),
-  );
+  const attacks = passiveAttacks.filter(({ sites = 1 }) => simulation.sites.size >= sites);
+  const scored = attacks.map(({ role, attack }): Scored => ({ role, attack, members: [], heldOut: [] }));
   for (const [site, targets] of chosenTargets(simulation, options.targetsPerSite, bench.rng).entries()) {
     const measures = await siteMeasures(simulation, bench, targets, rounds);
-    for (const [index, { scoresOf }] of passiveAttacks.entries())
+    for (const [index, { scoresOf }] of attacks.entries())
       collect(scored[index], scoresOf(measures, site, targets.users.length), targets);
   }
   return scored;
@@ -108,6 +110,8 @@ const activeAttacks = [
 interface PassiveAttack {
   readonly role: RedTeamResult['role'];
   readonly attack: string;
+  /** How many sites it takes; one when left out. */
+  readonly sites?: number;
   readonly scoresOf: (measures: SiteMeasures, site: number, numTargets: number) => Float64Array;
 }
 
@@ -116,12 +120,12 @@ const sums = 'coordinator, sums only';
 
 const passiveAttacks: readonly PassiveAttack[] = [
   {
-    ...{ role: every, attack: 'fed-mia-cosine' },
+    ...{ role: every, attack: 'fed-mia-cosine', sites: fedMiaSites },
     scoresOf: ({ cosine, numRounds, numSites }, site) =>
       fedMiaScore({ values: cosine, numRounds, numSites, mode: 'cosine' }, site),
   },
   {
-    ...{ role: every, attack: 'fed-mia-loss' },
+    ...{ role: every, attack: 'fed-mia-loss', sites: fedMiaSites },
     scoresOf: ({ ownModel, numRounds, numSites }, site) =>
       fedMiaScore({ values: ownModel, numRounds, numSites, mode: 'loss' }, site),
   },

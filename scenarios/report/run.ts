@@ -38,7 +38,7 @@ export function attacksOf({ audit }: RoundReport): AttackResult[] {
 }
 
 /** What the combined attack found, and on whom; it is not comparable with figures of all users. Undefined without one. */
-export function combinedText({ audit: { combined } }: RoundReport): string | undefined {
+export function combinedText({ audit: { combined } }: Pick<RoundReport, 'audit'>): string | undefined {
   if (!combined) return undefined;
   const { members, heldOut } = combined.evaluatedOn;
   const on = `${countText(members)} members and ${countText(heldOut)} held-out users`;

@@ -23,6 +23,10 @@ export type LayersModelFile = z.infer<typeof LayersModelFile>;
 
 /** A model from elsewhere that answers with logits, or with probabilities whose logarithms serve as such. */
 export interface ForeignModel {
+  /** Values of one record: the product of the input's axes. */
+  readonly numFeatures: number;
+  /** Classes that it tells apart, >= 2; a single output stands for two. */
+  readonly numClasses: number;
   /** Logits of features of shape (numRecords, numFeatures), row-major. */
   logits(features: Float32Array, numRecords: number): Logits;
   dispose(): void;
@@ -32,22 +36,29 @@ export interface ForeignModel {
  * Load a tfjs LayersModel with one input and one output, from model.json and its weights (`weightData`: the manifest's
  * files one after the other). Outputs of a last softmax or sigmoid become log-probabilities; all others count as logits.
  *
- * @throws MODEL_INVALID when tfjs cannot build it, or when it has several inputs or outputs.
+ * @throws MODEL_INVALID when tfjs cannot build it, when the weights are more or fewer bytes than it declares, when it has
+ * several inputs or outputs, or its output is not one row of numbers of which at most one is a sigmoid's.
  */
 export async function foreignModel(file: LayersModelFile, weightData: ArrayBuffer): Promise<ForeignModel> {
   const backend = await loadBackend('auto');
   const { tf } = backend;
   selectBackend(backend);
   const weightSpecs = file.weightsManifest.flatMap(({ weights }) => weights);
+  refuseOtherSize(weightSpecs, weightData.byteLength);
   const artifacts = { modelTopology: file.modelTopology, weightSpecs, weightData };
   const model = await tf.loadLayersModel(tf.io.fromMemory(artifacts)).catch((cause: unknown) => {
     throw new ParleyError('MODEL_INVALID', `tfjs cannot load the model: ${text(cause)}`, { cause });
   });
   if (model.inputs.length !== 1 || model.outputs.length !== 1)
     throw new ParleyError('MODEL_INVALID', 'the model must have one input and one output');
-  const activation: unknown = model.layers.at(-1)?.getConfig()['activation'];
+  const last = model.layers.at(-1);
+  const activation: unknown =
+    last?.getClassName() === 'Softmax' ? 'softmax' : last?.getConfig()['activation'];
   const inputShape = (model.inputs[0]?.shape ?? []).slice(1).map((extent) => extent ?? 1);
+  const width = outputWidth(model.outputs[0]?.shape ?? [], activation);
   return {
+    numFeatures: inputShape.reduce((size, extent) => size * extent, 1),
+    numClasses: Math.max(width, 2),
     logits: (features, numRecords) => {
       selectBackend(backend);
       const outputs = tf.tidy(() => {
@@ -60,6 +71,27 @@ export async function foreignModel(file: LayersModelFile, weightData: ArrayBuffe
       model.dispose();
     },
   };
+}
+
+function refuseOtherSize(specs: readonly { readonly shape: readonly number[] }[], numBytes: number): void {
+  const values = specs.reduce((sum, { shape }) => sum + shape.reduce((size, extent) => size * extent, 1), 0);
+  if (4 * values !== numBytes)
+    throw new ParleyError(
+      'MODEL_INVALID',
+      `the weight files hold ${numBytes} bytes, and the manifest declares ${values} float32 values, ${4 * values} bytes: ` +
+        'take model.json and its weights from the same export',
+    );
+}
+
+function outputWidth(shape: readonly (number | null)[], activation: unknown): number {
+  const [, width] = shape;
+  if (shape.length === 2 && typeof width === 'number' && (width === 1 || activation !== 'sigmoid'))
+    return width;
+  throw new ParleyError(
+    'MODEL_INVALID',
+    `the output has shape (${shape.map((extent) => extent ?? 'records').join(', ')}) and activation ${String(activation)}; ` +
+      'expected one row of class scores a record: one sigmoid or logit, or one softmax or logits over all classes',
+  );
 }
 
 function logitsOf(outputs: Float64Array, numRecords: number, activation: unknown): Logits {

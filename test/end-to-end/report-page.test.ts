@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { auditHtml } from '../../scenarios/audit/audit-page.ts';
+import { type Audited, auditRows } from '../../scenarios/audit/audited.ts';
 import { reportHtml, seedsHtml } from '../../scenarios/report/html.ts';
 import { Manifest } from '../../shared/protocol/manifest.ts';
 import { RoundReport } from '../../shared/protocol/report.ts';
@@ -58,6 +60,24 @@ function hostilePage(): string {
   return reportHtml({ manifest, reports: [hostile] });
 }
 
+/** What `parley audit` found, with rows of every attacker. */
+function anAudit(words: string): Audited {
+  const { audit } = aReport();
+  const found = audit.user;
+  return {
+    ...{ title: words, privacy: 'simulation: not private', caveats: [words], numShadows: 8 },
+    audit: {
+      ...audit,
+      attacks: [...audit.attacks, { ...found, attack: words }],
+      worstGroup: { ...audit.worstGroup!, value: words },
+      notMeasured: [{ attack: 'rmia', reason: words }],
+    },
+    likelihoodRatios: [{ ...found, attack: 'lira-online' }],
+    mislabelled: [{ ...found, attack: 'lira-offline' }],
+    redTeam: [{ ...found, attack: words, role: 'coordinator, every update', members: 9, heldOut: 7 }],
+  };
+}
+
 const runs = [1, 2, 3].map((seed) => ({
   seed,
   manifest: aManifest(seed),
@@ -83,6 +103,8 @@ const pages: Readonly<Record<string, { html: string; sections: readonly string[]
     html: hostilePage(),
     sections: ['headline', 'subpopulations', 'sites', 'published', 'configuration'],
   },
+  audit: { html: auditHtml(anAudit('small, run small-1, model of round 3')), sections: ['attacks', 'text'] },
+  'hostile-audit': { html: auditHtml(anAudit(attack)), sections: ['attacks', 'text'] },
   seeds: { html: seedsHtml(runs), sections: ['means', 'rounds', 'utility', 'leakage', 'seeds', 'claims'] },
 };
 
@@ -153,18 +175,40 @@ describe.runIf(existsSync(executablePath))('the report page in a browser', () =>
     },
   );
 
-  test('hostile text stays text', async () => {
-    const { page, complaints } = await open('hostile', 1280);
+  test.each([
+    ['hostile', attack],
+    ['hostile-audit', `Audit: ${attack}`],
+  ])('hostile text stays text in %s', async (name, heading) => {
+    const { page, complaints } = await open(name, 1280);
     expect(await page.evaluate('globalThis.struck')).toBe(undefined);
     expect(await page.locator('script, img, iframe, object, form, [onerror], [onload]').count()).toBe(0);
     expect(await page.title()).toBe(`${attack} – Parley report`);
-    expect(await page.locator('h1').textContent()).toBe(attack);
+    expect(await page.locator('h1').textContent()).toBe(heading);
     expect(complaints).toEqual([]);
     await page.close();
   });
 
-  test.each(['light', 'dark'] as const)('text can be read in the %s', async (scheme) => {
-    const { page } = await open('run', 1280, scheme);
+  test('an audit has a row for every attack of every attacker, with its interval as text and drawn', async () => {
+    const { page } = await open('audit', 1280);
+    const rows = auditRows(anAudit('x'));
+    expect(await page.locator('#attacks tbody tr').count()).toBe(rows.length);
+    expect(await page.locator('#attacks tbody tr svg, #attacks tbody tr .mark').count()).toBe(rows.length);
+    for (const attacker of ['global models', '8 shadow federations', 'coordinator, every update'])
+      expect(
+        await page.locator('#attacks tbody td', { hasText: attacker }).count(),
+        attacker,
+      ).toBeGreaterThan(0);
+    expect(await page.locator('header ~ p.note').first().textContent()).toBe('simulation: not private');
+    await page.close();
+  });
+
+  test.each([
+    ['run', 'light'],
+    ['run', 'dark'],
+    ['audit', 'light'],
+    ['audit', 'dark'],
+  ] as const)('text of the %s can be read in the %s', async (name, scheme) => {
+    const { page } = await open(name, 1280, scheme);
     expect(await page.evaluate<number>(leastContrast)).toBeGreaterThanOrEqual(4.5);
     await page.close();
   });

@@ -53,6 +53,18 @@ describe('judge', () => {
     expect(judge([], report)).toEqual({ action: 'go-on', reasons: [] });
   });
 
+  test.each(['negativeControl', 'positiveControl'] as const)('judges nothing when the %s failed', (which) => {
+    const failed = { ...report, [which]: { ...measured[which]!, passed: false } };
+    const policy = [...policyOf('user-auc', 0.5), ...policyOf('worst-group-auc', 0.5, 'roll-back')];
+    expect(judge(policy, report).action).toBe('stop');
+    const kind = which === 'positiveControl' ? 'positive' : 'negative';
+    for (const limits of [policy, []])
+      expect(judge(limits, failed)).toEqual({
+        action: 'warn',
+        reasons: [expect.stringMatching(`the ${kind} control failed.*void`)],
+      });
+  });
+
   test('names a limit that could not be judged', () => {
     const tooFew: AuditReport = {
       ...report,

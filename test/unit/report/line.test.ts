@@ -114,6 +114,38 @@ describe('the line of a round', () => {
     expect(warned([])).toBe(`${designLine}  WARN`);
   });
 
+  test('rolls back in two words, as the documents say', () => {
+    const policy = {
+      action: 'roll-back' as const,
+      reasons: ['worst group above 0.6', 'attack AUC above 0.55'],
+    };
+    expect(roundLine({ ...designRound(), policy })).toBe(
+      `${designLine}  ROLL BACK worst group above 0.6; attack AUC above 0.55`,
+    );
+  });
+
+  test('gives the alarm for each view that proves more than was accounted, rounded so that neither side looks better', () => {
+    const coordinator = { view: 'coordinator' as const, bound: 3.4199, accounted: 1.3101 };
+    const recipients = { view: 'recipients' as const, bound: 2, accounted: 0.7 };
+    const alarmed = (alarm: RoundReport['alarm']) => roundLine({ ...designRound(), alarm });
+    const first = 'ALARM eps against coordinator is at least 3.41, accounted 1.32';
+    expect(alarmed([coordinator])).toBe(`${designLine}  ${first}`);
+    expect(alarmed([coordinator, recipients])).toBe(
+      `${designLine}  ${first}  ALARM eps against recipients is at least 2.00, accounted 0.70`,
+    );
+    expect(alarmed([])).toBe(designLine);
+  });
+
+  test('names a failed positive control like a failed negative one', () => {
+    const report = designRound();
+    const control = { auc: 0.6, low: 0.49, high: 0.7, pValue: 0.2, plantedAuc: 0.75, passed: false };
+    const audit = { ...report.audit, positiveControl: control };
+    expect(roundLine({ ...report, audit })).toBe(`${designLine}  CONTROL FAILED`);
+    expect(roundLine({ ...report, audit: { ...audit, positiveControl: { ...control, passed: true } } })).toBe(
+      designLine,
+    );
+  });
+
   test('lets no name from the data reach the terminal as a control sequence or a second line', () => {
     const report = designRound();
     const worstGroup = { ...report.audit.worstGroup!, value: '\u001b[2Jx\ny\u009b\u202ez\u2028' };

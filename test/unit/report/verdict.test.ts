@@ -40,6 +40,35 @@ describe('the verdict', () => {
       );
   });
 
+  test('is void when the positive control failed, whatever the attack found', () => {
+    const missed = { auc: 0.61, low: 0.48, high: 0.73, pValue: 0.09, plantedAuc: 0.75, passed: false };
+    for (const user of [attack(0.5, 0.45, 0.55), attack(0.8, 0.75, 0.85), attack(0.3, 0.2, 0.4)]) {
+      const { kind, title, sentences } = verdict([
+        withAudit({ user, positiveControl: missed, groups: [leakingGroup] }),
+      ]);
+      expect([kind, title]).toEqual(['void', 'Void: the positive control failed']);
+      expect(sentences).toEqual([
+        "A leak of AUC 0.750 was put into the scores and not found: the audit gave 0.610 [0.480, 0.730]. No conclusion may be drawn from this round's attack figures.",
+      ]);
+      const found = { ...missed, passed: true };
+      expect(verdict([withAudit({ user, positiveControl: found, groups: [leakingGroup] })]).kind).not.toBe(
+        'void',
+      );
+    }
+  });
+
+  test('counts rounds in which either control failed', () => {
+    const reports = someReports({}, 3);
+    const missed = { auc: 0.61, low: 0.48, high: 0.73, pValue: 0.09, plantedAuc: 0.75, passed: false };
+    const [first, second, third] = reports;
+    const spoilt = [
+      { ...first!, audit: { ...first!.audit, positiveControl: missed } },
+      { ...second!, audit: { ...second!.audit, negativeControl: failed } },
+      third!,
+    ];
+    expect(verdict(spoilt).sentences.join(' ')).toContain('A control failed in 2.');
+  });
+
   test('is leakage as soon as the interval lies above chance', () => {
     expect(verdict([withAudit({ user: attack(0.55, 0.501, 0.6) })]).kind).toBe('leaks');
     expect(verdict([withAudit({ user: attack(0.55, 0.5, 0.6) })]).kind).toBe('nothing-found');
