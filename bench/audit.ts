@@ -11,23 +11,40 @@ import { evidenceOf } from '../test/support/audit-evidence.ts';
 
 /**
  * Milliseconds of processor time of the audit's statistics on one core, the longest stretch in which nothing else could run,
- * and the memory of the process at its highest after audits of 10, 20 and 40 thousand users with two records each, every
- * attack, and ten groups:
+ * and the memory of the process at its highest after audits of 10, 20 and 40 thousand users with two records each and ten
+ * groups, by four attacks and by every attack:
  *
  *     npx tsx bench/audit.ts [--json]
  */
 const rng = seededRng(Seed.parse(11));
-const options = AuditOptions.parse({});
+const fourAttacks = ['mean-log-ratio', 'trajectory-slope', 'margin', 'rmia'] as const;
+const choices = {
+  'four attacks': AuditOptions.parse({ attacks: fourAttacks }),
+  'every attack': AuditOptions.parse({}),
+};
+
+interface Figures {
+  readonly users: number;
+  readonly attacks: string;
+  readonly milliseconds: number;
+  readonly longestStretch: number;
+  readonly peakMegabytes: number;
+}
 
 // First, as the others need more memory.
-const audits: { users: number; milliseconds: number; longestStretch: number; peakMegabytes: number }[] = [];
-for (const users of [10_000, 20_000, 40_000]) {
-  const evidence = evidenceOf(rng.fork(`${users}`), { users, columns: [10] });
-  await audited(evidence);
-  const runs = [await audited(evidence), await audited(evidence), await audited(evidence)];
-  const least = runs.reduce((best, run) => (run.milliseconds < best.milliseconds ? run : best));
-  audits.push({ users, ...least, peakMegabytes: process.resourceUsage().maxRSS / 1024 });
-}
+const audits: Figures[] = [];
+for (const users of [10_000, 20_000, 40_000])
+  for (const [attacks, options] of Object.entries(choices)) {
+    const evidence = evidenceOf(rng.fork(`${users}`), { users, columns: [10] });
+    await audited(evidence, options);
+    const runs = [
+      await audited(evidence, options),
+      await audited(evidence, options),
+      await audited(evidence, options),
+    ];
+    const least = runs.reduce((best, run) => (run.milliseconds < best.milliseconds ? run : best));
+    audits.push({ users, attacks, ...least, peakMegabytes: process.resourceUsage().maxRSS / 1024 });
+  }
 
 const million = split(1_000_000);
 const many = split(10_000);
@@ -47,14 +64,17 @@ const timings: Record<string, number> = {
 if (process.argv.includes('--json')) console.log(JSON.stringify({ milliseconds: timings, audits }));
 else {
   for (const [name, time] of Object.entries(timings)) console.log(`${name}: ${time.toFixed(1)} ms`);
-  for (const { users, milliseconds: time, longestStretch, peakMegabytes } of audits)
+  for (const { users, attacks, milliseconds: time, longestStretch, peakMegabytes } of audits)
     console.log(
-      `audit of ${users} users: ${time.toFixed(0)} ms, longest stretch ${longestStretch.toFixed(0)} ms; process at most ${peakMegabytes.toFixed(0)} MB so far`,
+      `audit of ${users} users, ${attacks}: ${time.toFixed(0)} ms, longest stretch ${longestStretch.toFixed(0)} ms; process at most ${peakMegabytes.toFixed(0)} MB so far`,
     );
 }
 
 /** One audit, and the longest stretch between two of its pauses; processor time, as other programs take the clock's. */
-async function audited(evidence: Evidence): Promise<{ milliseconds: number; longestStretch: number }> {
+async function audited(
+  evidence: Evidence,
+  options: AuditOptions,
+): Promise<{ milliseconds: number; longestStretch: number }> {
   const started = cpuMs();
   let [since, longestStretch] = [started, 0];
   const pause = async (): Promise<void> => {
