@@ -6,7 +6,7 @@ import { Seed } from '../shared/units.ts';
 import { dataDirectories } from './data/data-directory.ts';
 import type { SeedRun } from './report/run.ts';
 import { seedsSummary, summaryTable } from './report/summary.ts';
-import { clearRun, readRun, writeReport, writeSeedsReport } from './run-directory.ts';
+import { clearRun, readCanary, readRun, writeReport, writeSeedsReport } from './run-directory.ts';
 import { loadScenario } from './scenario.ts';
 import { runDirectory, simulate } from './simulate.ts';
 import type { Terminal } from './terminal.ts';
@@ -56,7 +56,8 @@ export async function simulateCommand(
       signal,
     });
     finishRun(directory, outcome, terminal);
-    runs.push({ seed, ...readRun(directory) });
+    const canary = readCanary(directory);
+    runs.push({ seed, ...readRun(directory), ...(canary && { canary }) });
     outcomes.push(outcome);
   }
   if (runs.length > 1) finishSeeds(out, runs, terminal);
@@ -80,11 +81,13 @@ export function finishRun(directory: string, outcome: Outcome, terminal: Termina
 
 function finishSeeds(out: string, runs: readonly SeedRun[], terminal: Terminal): void {
   mkdirSync(out, { recursive: true });
-  const { text, rows } = seedsSummary(runs);
+  const { text, rows, repeated } = seedsSummary(runs);
   writeFileSync(join(out, 'seeds.json'), `${JSON.stringify(rows, null, 2)}\n`);
+  if (repeated.length > 0)
+    writeFileSync(join(out, 'seeds-canaries.json'), `${JSON.stringify(repeated, null, 2)}\n`);
   const report = writeSeedsReport(out, runs);
   terminal.say(`\n${text}\nreport: ${report}`);
-  terminal.emit({ seeds: rows, report });
+  terminal.emit({ seeds: rows, canaries: repeated, report });
 }
 
 /** `parley report`: write report.html anew and print the summary. */

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type CanaryOfRun, CanaryScores, canaryOfRun } from '../coordinator/index.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { parsedJson } from '../shared/protocol/json.ts';
 import { Manifest } from '../shared/protocol/manifest.ts';
@@ -32,6 +33,23 @@ export function readRun(directory: string): ReportedRun {
     return report.data;
   });
   return { manifest: manifest.data, reports };
+}
+
+/**
+ * The canary that stands for a run among repetitions; undefined where none was scored. Throws RUN_NOT_FOUND for lines of
+ * another version.
+ */
+export function readCanary(directory: string): CanaryOfRun | undefined {
+  const file = join(directory, 'canaries.jsonl');
+  if (!existsSync(file)) return undefined;
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  return canaryOfRun(
+    lines.map((line, index) => {
+      const scores = CanaryScores.safeParse(parsedJson(line));
+      if (scores.success) return scores.data;
+      throw unreadable(`${file}, line ${index + 1}`, scores.error.message);
+    }),
+  );
 }
 
 /** The scenario of a simulation, as its directory keeps it. Throws RUN_NOT_FOUND. */

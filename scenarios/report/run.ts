@@ -1,3 +1,4 @@
+import type { CanaryOfRun } from '../../coordinator/index.ts';
 import type { AttackResult } from '../../shared/protocol/audit-report.ts';
 import type { Manifest } from '../../shared/protocol/manifest.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
@@ -12,6 +13,8 @@ export interface ReportedRun {
 /** One run of a scenario that was repeated over seeds. */
 export interface SeedRun extends ReportedRun {
   readonly seed: number;
+  /** The canary that stands for this run; left out where none was scored. */
+  readonly canary?: CanaryOfRun;
 }
 
 /** Whether anything in the run was protected by repeatable noise, in which case nothing is private. */

@@ -4,6 +4,7 @@ import { figureOf, level, overRounds } from './charts.ts';
 import { claimsSection } from './claims.ts';
 import { stamp } from './headline.ts';
 import { html, type Markup } from './markup.ts';
+import { repeatedBounds, repeatedSection } from './repeated-canaries.ts';
 import { isSimulation, type SeedRun } from './run.ts';
 import { moments, type SeedsRow, seedsRows } from './seeds.ts';
 import type { Mark, Point } from './svg.ts';
@@ -22,6 +23,7 @@ export function seedsBody(runs: readonly SeedRun[]): Markup[] {
 <p class="facts">${counted(runs.length, 'seed')}: ${runs.map(({ seed }) => seed).join(', ')}</p>${simulation ? stamp() : null}</header>`,
     html`<section id="means"><h2>Mean and standard deviation over seeds</h2>${meansTable(seedsRows(runs))}</section>`,
     ...(last === undefined ? [] : [chartsSection(runs, reports, last)]),
+    ...repeatedSection(repeatedBounds(runs)),
     html`<section id="seeds"><h2>Every seed at its last round</h2>${seedsTable(runs)}</section>`,
     claimsSection(undefined, simulation),
   ];

@@ -2,6 +2,7 @@ import type { MislabelledStratum, VulnerableUsers } from '../../shared/protocol/
 import type { Manifest } from '../../shared/protocol/manifest.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
 import { canaryLines } from './canaries.ts';
+import { type RepeatedBound, repeatedBounds, repeatedLines } from './repeated-canaries.ts';
 import {
   attacksOf,
   bestRound,
@@ -53,9 +54,17 @@ export function summaryTable(manifest: Manifest, reports: readonly RoundReport[]
   return `${lines.join('\n')}\n`;
 }
 
-/** The end of a scenario repeated over seeds: mean and standard deviation of the last rounds beside what was published. */
-export function seedsSummary(runs: readonly SeedRun[]): { text: string; rows: SeedsRow[] } {
+/**
+ * The end of a scenario repeated over seeds: mean and standard deviation of the last rounds beside what was published, and
+ * what the canaries of all runs prove together.
+ */
+export function seedsSummary(runs: readonly SeedRun[]): {
+  text: string;
+  rows: SeedsRow[];
+  repeated: RepeatedBound[];
+} {
   const rows = seedsRows(runs);
+  const repeated = repeatedBounds(runs);
   const finished = runs.filter(({ reports }) => reports.length > 0);
   const passed = finished.filter(({ reports }) =>
     reports.slice(-1).some(({ audit }) => controlsPassed(audit)),
@@ -77,8 +86,9 @@ export function seedsSummary(runs: readonly SeedRun[]): { text: string; rows: Se
       ]),
       ['published'],
     ),
+    ...repeatedLines(repeated),
   ];
-  return { text: `${lines.join('\n')}\n`, rows };
+  return { text: `${lines.join('\n')}\n`, rows, repeated };
 }
 
 function heading(manifest: Manifest, reports: readonly RoundReport[]): string[] {

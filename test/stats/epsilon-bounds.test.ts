@@ -51,6 +51,14 @@ function oneRunBound({ scores, isMember }: Canaries): number {
   return oneRunLowerBound({ canaries, guesses: 2 * perSide, correct }, options);
 }
 
+/** At the threshold where member and held-out are equally likely, which needs no data. */
+const declaredBound = ({ scores, isMember }: Canaries, threshold: number): number =>
+  repeatedRunsBound(
+    isMember.slice(0, splitCanaries).map((member, i) => ({ isMember: member, score: scores[i]! })),
+    options,
+    threshold,
+  );
+
 const splitBound = ({ scores, isMember }: Canaries): number =>
   repeatedRunsBound(
     isMember.slice(0, splitCanaries).map((member, i) => ({ isMember: member, score: scores[i]! })),
@@ -83,13 +91,15 @@ describe('one release with Gaussian noise', () => {
   const truthOf = (noise: NoiseMultiplier): number =>
     accountants.gaussian.epsilon([{ event: sampledGaussian(noise, SamplingRate.parse(1)), count: 1 }], delta);
 
+  // At the declared threshold both error rates are Phi(-0.36) = 0.36 at epsilon 3; their limits from 200 a side are 0.43, and
+  // log(0.57 / 0.43) = 0.28.
   // Mean bounds: what makes "never too high" worth something. The authors' program shows 0.48 for 1000 canaries a side at 3.
   test.each([
-    { epsilon: 0.5, oneRun: 0, split: 0 },
-    { epsilon: 1, oneRun: 0, split: 0 },
-    { epsilon: 3, oneRun: 0.8, split: 0.1 },
+    { epsilon: 0.5, oneRun: 0, split: 0, declared: 0 },
+    { epsilon: 1, oneRun: 0, split: 0, declared: 0 },
+    { epsilon: 3, oneRun: 0.8, split: 0.1, declared: 0.25 },
   ])(
-    'of epsilon $epsilon is exceeded by either lower bound in at most 5 % of runs',
+    'of epsilon $epsilon is exceeded by each lower bound in at most 5 % of runs',
     ({ epsilon, ...power }) => {
       const noise = noiseFor(epsilon);
       const game = (repetition: number): Canaries =>
@@ -100,6 +110,9 @@ describe('one release with Gaussian noise', () => {
       expectFewFalseAlarms(split, truthOf(noise));
       expect(mean(oneRun)).toBeGreaterThanOrEqual(power.oneRun);
       expect(mean(split)).toBeGreaterThanOrEqual(power.split);
+      const declared = repeated((repetition) => declaredBound(game(repetition), 1 / noise / 2));
+      expectFewFalseAlarms(declared, truthOf(noise));
+      expect(mean(declared)).toBeGreaterThanOrEqual(power.declared);
     },
   );
 

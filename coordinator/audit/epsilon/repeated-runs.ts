@@ -11,21 +11,27 @@ export interface RepeatedRun {
 }
 
 /**
- * Epsilon lower bound (nats, >= 0) from repeated independent runs, by epsilonLowerBound on the second half at the threshold
- * that does best on the first half: a threshold chosen on the data that it is judged by would not give a bound. The order of
- * the runs must not depend on their outcomes. Fewer than 2 runs: 0. Throws NON_FINITE when a score is not finite, and
- * RangeError for impossible options.
+ * Epsilon lower bound (nats, >= 0) from repeated independent runs, by epsilonLowerBound: of all runs at a `threshold` that was
+ * declared before any of them, at or above which a score means member; without one of the second half, at the threshold that
+ * does best on the first half. A threshold chosen on the data that it is judged by would not give a bound. The order of the
+ * runs must not depend on their outcomes. Fewer than 2 runs: 0. Throws NON_FINITE when a score is not finite, and RangeError
+ * for impossible options.
  */
-export function repeatedRunsBound(runs: readonly RepeatedRun[], options: BoundOptions): number {
+export function repeatedRunsBound(
+  runs: readonly RepeatedRun[],
+  options: BoundOptions,
+  threshold?: number,
+): number {
   assertBoundOptions(options);
   if (!runs.every(({ score }) => Number.isFinite(score)))
     throw new ParleyError(
       'NON_FINITE',
       'the score of a canary is not finite; thresholds lie between scores, so check what it is computed from',
     );
+  if (threshold !== undefined) return epsilonLowerBound(errorCounts(runs, threshold), options);
   const half = Math.floor(runs.length / 2);
-  const threshold = bestThreshold(runs.slice(0, half), options);
-  return epsilonLowerBound(errorCounts(runs.slice(half), threshold), options);
+  const best = bestThreshold(runs.slice(0, half), options);
+  return epsilonLowerBound(errorCounts(runs.slice(half), best), options);
 }
 
 /**

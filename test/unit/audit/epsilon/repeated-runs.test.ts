@@ -51,6 +51,21 @@ describe('repeatedRunsBound', () => {
     );
   });
 
+  test('judges all runs at a threshold that was declared before them, at or above which a score means member', () => {
+    const mistakes = [run(true, 0.99), run(false, 1.01), run(false, 1), run(true, 1)];
+    const errors = { falsePositives: 2, nonMembers: 50, falseNegatives: 1, members: 50 };
+    const all = separated(100, mistakes);
+    expect(repeatedRunsBound(all, options, 1)).toBe(epsilonLowerBound(errors, options));
+    expect(repeatedRunsBound([...all].reverse(), options, 1)).toBe(repeatedRunsBound(all, options, 1));
+    expect(repeatedRunsBound(separated(100), options, 1)).toBeGreaterThan(
+      repeatedRunsBound(separated(100), options),
+    );
+    expect(repeatedRunsBound(separated(100), options, 3)).toBe(0);
+    expect(() => repeatedRunsBound([run(true, Number.NaN)], options, 1)).toThrow(
+      expect.objectContaining({ code: 'NON_FINITE' }),
+    );
+  });
+
   test('is 0 for no run and for one, and refuses scores that are not finite', () => {
     expect(repeatedRunsBound([], options)).toBe(0);
     expect(repeatedRunsBound([run(true, 3)], options)).toBe(0);
