@@ -5,7 +5,7 @@ import util from 'node:util';
 import * as tensorflow from '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { assertNever, ParleyError } from '../errors.ts';
-import type { LayerSpec, ModelSpec } from './spec.ts';
+import { addWasmDerivatives } from './wasm-derivatives.ts';
 
 /** The tfjs library. */
 export type Tf = typeof tensorflow;
@@ -47,20 +47,6 @@ export async function loadBackend(choice: BackendChoice): Promise<Backend> {
 }
 
 /**
- * Load a backend that can train a model: as `loadBackend`, but where wasm lacks a layer's derivative (convolutions and
- * embeddings, tfjs 4.22) cpu stands in, and the description says why.
- *
- * @throws BACKEND_UNAVAILABLE as `loadBackend`.
- */
-export async function backendFor(spec: ModelSpec, choice: BackendChoice): Promise<Backend> {
-  const backend = await loadBackend(choice);
-  const index = spec.layers.findIndex(lacksWasmDerivative);
-  const layer = spec.layers[index];
-  if (backend.name !== 'wasm' || layer === undefined) return backend;
-  return cpu(`layer ${index} (${layer.type}) does not train on ${backend.description}`);
-}
-
-/**
  * Make a loaded backend tfjs's current one. To be repeated at the start of every synchronous stretch of work: while it
  * waited, another trainer may have chosen its own.
  */
@@ -72,10 +58,6 @@ export function selectBackend({ tf, name }: Backend): void {
 
 function registeredName(name: Backend['name']): string {
   return name === 'tfjs-node' ? 'tensorflow' : name;
-}
-
-function lacksWasmDerivative(layer: LayerSpec): boolean {
-  return layer.type === 'conv2d' || layer.type === 'embedding';
 }
 
 async function fastestBackend(): Promise<Backend> {
@@ -149,6 +131,7 @@ async function startWasm(): Promise<void> {
   const exceptions = new Set(process.listeners('uncaughtException'));
   const rejections = new Set(process.listeners('unhandledRejection'));
   await start('wasm');
+  addWasmDerivatives(tensorflow);
   for (const listener of process.listeners('uncaughtException')) {
     if (!exceptions.has(listener)) process.removeListener('uncaughtException', listener);
   }

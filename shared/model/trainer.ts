@@ -37,10 +37,10 @@ export async function localTrainer(spec: ModelSpec, choice: TrainerChoice): Prom
 }
 
 async function general(spec: ModelSpec, choice: BackendChoice, why: string): Promise<LocalTrainer> {
-  const [{ backendFor }, { generalTrainer }] = await Promise.all([
+  const [{ loadBackend }, { generalTrainer }] = await Promise.all([
     import('./backend.ts'),
     import('./general-trainer.ts'),
   ]);
-  const trainer = generalTrainer({ spec, backend: await backendFor(spec, choice) });
+  const trainer = generalTrainer({ spec, backend: await loadBackend(choice) });
   return { ...trainer, description: `${trainer.description}; ${why}` };
 }

@@ -43,7 +43,26 @@ export interface Kernels {
   readonly addDifference: Loop<'length local received coefficient sum'>;
   readonly addScaled: Loop<'length values coefficient sum'>;
   readonly addOuterProducts: Loop<'rows inputs units h hRow d dRow c sum scratch'>;
+  readonly copyWindows: (
+    ...args: readonly [...window: WindowShape, ...from: readonly [image: number], patches: number]
+  ) => void;
+  readonly addWindows: (
+    ...args: readonly [
+      ...window: WindowShape,
+      ...from: readonly [patches: number, row: number],
+      image: number,
+    ]
+  ) => void;
 }
+
+/** How the windows of a convolution lie on an image; `top` and `left` zeros stand before it. */
+export type WindowShape = readonly [
+  ...image: readonly [height: number, width: number, channels: number],
+  ...window: readonly [height: number, width: number],
+  ...strides: readonly [down: number, right: number],
+  ...zeros: readonly [top: number, left: number],
+  ...positions: readonly [down: number, right: number],
+];
 
 /** A function of as many numbers as the names say. */
 type Loop<Names extends string, Result = void> = (...args: Numbers<Names>) => Result;

@@ -5,7 +5,16 @@ import { denseTrainer } from '../../../shared/model/dense/dense-trainer.ts';
 import { generalTrainer } from '../../../shared/model/general-trainer.ts';
 import type { LocalPlan, LocalTask, LocalTrainer } from '../../../shared/model/local-trainer.ts';
 import type { ModelSpec } from '../../../shared/model/spec.ts';
-import { anyDenseSpec, defences, denseSpecs, distance, norm, ragged, randomTask } from './samples.ts';
+import {
+  anyDenseSpec,
+  defences,
+  denseSpecs,
+  distance,
+  generalSpecs,
+  norm,
+  ragged,
+  randomTask,
+} from './samples.ts';
 
 /** Every provider against the naive loop of tfjs on its cpu backend. */
 let cpu: Backend;
@@ -71,6 +80,12 @@ describe.each(denseSpecs)('%s', (_, spec) => {
     const got = [...denseTrainers(spec), generalTrainer({ spec, backend: wasm })];
     await expectAllAgree(spec, { batchSize: 2, l2: 0.03, maxRecordsPerUser: 5 }, got);
   });
+});
+
+test.each(generalSpecs)('%s: wasm agrees with the naive loop', async (_, spec) => {
+  const got = [generalTrainer({ spec, backend: wasm })];
+  for (const plan of [{ epochs: 2 }, { batchSize: 2, l2: 0.03, epochs: 1 }] as const)
+    await expectAllAgree(spec, plan, got);
 });
 
 test('any dense stack: dense agrees with the naive loop', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { backendFor, loadBackend } from '../../../shared/model/backend.ts';
+import { loadBackend } from '../../../shared/model/backend.ts';
 import { recordSignals } from '../../../shared/model/evaluate.ts';
 import { generalTrainer } from '../../../shared/model/general-trainer.ts';
 import { defences, denseSpecs, generalSpecs, ragged, randomTask } from './samples.ts';
@@ -7,7 +7,7 @@ import { defences, denseSpecs, generalSpecs, ragged, randomTask } from './sample
 test('neither training nor evaluation leaves a tensor behind', async () => {
   const { tf } = await loadBackend('auto');
   for (const [, spec] of [...generalSpecs, ...denseSpecs.slice(0, 3)]) {
-    const trainer = generalTrainer({ spec, backend: await backendFor(spec, 'auto') });
+    const trainer = generalTrainer({ spec, backend: await loadBackend('auto') });
     const before = tf.memory().numTensors;
     for (const [, defence] of defences) {
       for (const round of [0, 1]) {
@@ -32,7 +32,7 @@ test('trainers on different backends may work at the same time', async () => {
 
 test('a token outside the vocabulary counts as non-finite', async () => {
   const [, spec] = generalSpecs[1]!;
-  const trainer = generalTrainer({ spec, backend: await backendFor(spec, 'auto') });
+  const trainer = generalTrainer({ spec, backend: await loadBackend('auto') });
   for (const token of [-1, 11, 2.5]) {
     const task = randomTask(spec, [2, 2], {});
     task.shard.features[0] = token;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { selectUsers } from '../../../shared/data/partition.ts';
-import { backendFor } from '../../../shared/model/backend.ts';
+import { loadBackend } from '../../../shared/model/backend.ts';
 import { denseTrainer } from '../../../shared/model/dense/dense-trainer.ts';
 import { recordSignals } from '../../../shared/model/evaluate.ts';
 import { generalTrainer } from '../../../shared/model/general-trainer.ts';
@@ -18,7 +18,7 @@ const cases: readonly (readonly [string, ModelSpec, (spec: ModelSpec) => Promise
       [
         `general: ${name}`,
         spec,
-        async (s: ModelSpec) => generalTrainer({ spec: s, backend: await backendFor(s, 'auto') }),
+        async (s: ModelSpec) => generalTrainer({ spec: s, backend: await loadBackend('auto') }),
       ] as const,
   ),
 ];

@@ -14,3 +14,4 @@ export {
   narrowPlusOne,
   widen,
 } from './wide';
+export { addWindows, copyWindows } from './windows';
