@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { defenceClass, defencesIn } from '../shared/model/defence.ts';
 import type { Signals } from '../shared/model/signals.ts';
 import { type RoundReport, reportVersion } from '../shared/protocol/report.ts';
 import { RoundIndex, type SiteId } from '../shared/units.ts';
@@ -52,6 +53,7 @@ export async function reportRound(
   const alarm = alarmsOf(canaries, epsilon);
   const { rollBacks } = after;
   const policy = withinRollBacks(judge(run.config.leakage, audit), rollBacks, run.config.maxRollBacks);
+  const defences = defencesInUse(run.config);
   const sites = after.participations.at(-1);
   const report: RoundReport = {
     reportVersion,
@@ -62,6 +64,7 @@ export async function reportRound(
     utility: utilityOf(evidence.population, evidence.current),
     epsilon,
     ...(clipping && { clipping }),
+    ...(defences.length > 0 && { defences }),
     audit,
     canaries,
     ...(alarm.length > 0 && { alarm }),
@@ -75,6 +78,10 @@ export async function reportRound(
     seconds,
   };
   return { report, scores: savedScores(population, scores, report) };
+}
+
+function defencesInUse({ local }: RunContext['config']): NonNullable<RoundReport['defences']> {
+  return defencesIn(local.defence).map(({ type }) => ({ type, class: defenceClass(type) }));
 }
 
 /** One seeded party is enough to make a whole run a simulation. */

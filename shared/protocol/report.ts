@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DefenceClass } from '../model/defence.ts';
 import { ClipNorm, Delta, RoundIndex, RunId, Sha256, SiteId } from '../units.ts';
 import { AuditReport } from './audit-report.ts';
 import { Alarm, CanaryReport } from './canary-report.ts';
@@ -51,6 +52,11 @@ export const RoundReport = z.strictObject({
       fractionWithin: rate,
       nextClipNorm: ClipNorm,
     })
+    .optional(),
+  /** Empirical defences in use and what each works on. None changes epsilon. Missing where there is none, and in older reports. */
+  defences: z
+    .array(z.strictObject({ type: z.string(), class: DefenceClass }))
+    .min(1)
     .optional(),
   audit: AuditReport,
   /** Missing in older reports. */

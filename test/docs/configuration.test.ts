@@ -116,11 +116,12 @@ function rowsOf(path: string): string[] {
   return rows.filter((row) => row.split(' | ')[0]?.includes(`\`${path}\``));
 }
 
-/** A model's keys are explained once, under `federation.model`; those of shared parts under the scenario's `sites`. */
+/** A model's keys are explained once, under `federation.model`, a defence's under `defence`; shared parts' under the scenario's `sites`. */
 function explainedAt(path: string): string {
   return path
     .replace(/^sites\.policy\.allowedModels\./, 'federation.model.')
-    .replace(/^(audit|trainer|noise)\./, 'sites.$1.');
+    .replace(/^(audit|trainer|noise)\./, 'sites.$1.')
+    .replace(/^federation\.local\.defence\.defences\./, 'federation.local.defence.');
 }
 
 function undocumented(keys: readonly Key[]): string[] {
