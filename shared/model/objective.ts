@@ -47,10 +47,7 @@ export function objectiveOf(defence: Defence, { round, epoch, numClasses }: Step
   }
   const changes = parts.flatMap((part) => changeOf(part, numClasses));
   if (changes.length === 0) return { type: 'cross-entropy' };
-  return Object.assign(
-    { type: 'soft-targets', trueShare: 1, entropyWeight: 0, targetEntropy: 0 },
-    ...changes,
-  );
+  return changes.reduce<SoftTargets>((objective, change) => ({ ...objective, ...change }), plainTargets);
 }
 
 const plainTargets: SoftTargets = {
