@@ -73,15 +73,26 @@ export async function reportRound(
     ...(policy.action === 'roll-back' && alarm.length === 0 && { rolledBackTo: rollBacks.target }),
     ...(run.config.arrivalChecks === 'note' && { redTeam: { notedOnArrival: [...noted] } }),
     refused: run.desk.refused(),
-    modelSha256: after.model.sha256,
+    modelSha256: (after.average ?? after.model).sha256,
+    ...(after.average && { iterateSha256: after.model.sha256 }),
     privacy: privacyOf(run),
     seconds,
   };
   return { report, scores: savedScores(population, scores, report) };
 }
 
-function defencesInUse({ local }: RunContext['config']): NonNullable<RoundReport['defences']> {
-  return defencesIn(local.defence).map(({ type }) => ({ type, class: defenceClass(type) }));
+function defencesInUse({
+  local,
+  averaging,
+  earlyStopping,
+}: RunContext['config']): NonNullable<RoundReport['defences']> {
+  const serverSide = { averaging, 'early-stopping': earlyStopping };
+  return [
+    ...defencesIn(local.defence).map(({ type }) => ({ type, class: defenceClass(type) })),
+    ...Object.entries(serverSide).flatMap(([type, options]) =>
+      options ? [{ type, class: 'server-side' as const }] : [],
+    ),
+  ];
 }
 
 /** One seeded party is enough to make a whole run a simulation. */

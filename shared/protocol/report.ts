@@ -73,7 +73,10 @@ export const RoundReport = z.strictObject({
   redTeam: z.strictObject({ notedOnArrival: z.array(z.string()) }).optional(),
   /** Refused messages so far in the run, by error code. */
   refused: z.record(z.string(), count),
+  /** What was attacked and is handed over. */
   modelSha256: Sha256,
+  /** Only where the run averages its models: what the next round trains from, and what sites therefore see too. */
+  iterateSha256: Sha256.optional(),
   privacy: z.enum(['private', 'simulation: not private']),
   seconds: z.number().nonnegative(),
 });
