@@ -1,4 +1,5 @@
 import { ParleyError } from '../shared/errors.ts';
+import type { Defence } from '../shared/model/defence.ts';
 import { numParams } from '../shared/model/layout.ts';
 import type { LocalTrainer } from '../shared/model/local-trainer.ts';
 import type { ModelSpec } from '../shared/model/spec.ts';
@@ -7,11 +8,11 @@ import { decodedModel } from '../shared/protocol/payloads.ts';
 import type { Plan } from '../shared/protocol/plan.ts';
 import type { Sha256 } from '../shared/units.ts';
 
-/** The site's copies of what it was sent: the newest parameters, and the trainer that was built for their specification. */
+/** The site's copies of what it was sent: the newest parameters, and the trainer that was built for their specification and defence. */
 export interface Models {
   /** Parameters of a model, shape (numParams,), fetched once and checked against their hash. */
   parameters(model: Plan['model']): Promise<Float32Array>;
-  trainer(spec: ModelSpec): Promise<LocalTrainer>;
+  trainer(spec: ModelSpec, defence: Defence): Promise<LocalTrainer>;
 }
 
 type Fetch = (blob: { sha256: Sha256; sizeBytes: number }) => Promise<Uint8Array>;
@@ -23,7 +24,7 @@ export function modelCache(
   announce: (description: string) => void,
 ): Models {
   let newest: { sha256: Sha256; parameters: Float32Array } | undefined;
-  let built: { spec: string; trainer: LocalTrainer } | undefined;
+  let built: { key: string; trainer: LocalTrainer } | undefined;
   return {
     parameters: async ({ spec, sha256, sizeBytes }) => {
       if (newest?.sha256 === sha256) return newest.parameters;
@@ -32,12 +33,12 @@ export function modelCache(
       newest = { sha256, parameters: decodedModel(bytes, numParams(spec)) };
       return newest.parameters;
     },
-    trainer: async (spec) => {
-      const key = JSON.stringify(spec);
-      if (built?.spec === key) return built.trainer;
-      const trainer = await localTrainer(spec, choice);
+    trainer: async (spec, defence) => {
+      const key = JSON.stringify([spec, defence]);
+      if (built?.key === key) return built.trainer;
+      const trainer = await localTrainer(spec, choice, defence);
       announce(trainer.description);
-      built = { spec: key, trainer };
+      built = { key, trainer };
       return trainer;
     },
   };

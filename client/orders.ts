@@ -70,7 +70,7 @@ export async function takePart(plan: Plan, arrivedMs: number, desk: Desk): Promi
   site.mark?.('planned');
   try {
     const parameters = await desk.models.parameters(plan.model);
-    const trainer = await desk.models.trainer(plan.model.spec);
+    const trainer = await desk.models.trainer(plan.model.spec, plan.local.defence);
     const users = await usersOf(plan.run, site, desk.audit);
     const directions = { site: desk.name, coins: users.roles.canaries ?? new Int32Array(0) };
     const shard = users.trainingShard;

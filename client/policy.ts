@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { assertNever, ParleyError } from '../shared/errors.ts';
-import { Defence } from '../shared/model/defence.ts';
+import { defencesIn, defenceTypes, type SingleDefence } from '../shared/model/defence.ts';
 import { ModelSpec } from '../shared/model/spec.ts';
 import { matrixSensitivity } from '../shared/privacy/banded-sensitivity.ts';
 import { type Plan, type Protection, participationRate } from '../shared/protocol/plan.ts';
@@ -24,9 +24,8 @@ export const SitePolicy = z.strictObject({
   maxSamplingRate: z.number().gt(0).lte(1).default(1),
   /** `any`, or the model specifications that this site agreed to. */
   allowedModels: z.union([z.literal('any'), z.array(ModelSpec)]).default('any'),
-  allowedDefences: z
-    .array(z.enum(Defence.options.map((option) => option.shape.type.value)))
-    .default(['none', 'relaxloss']),
+  /** A combined defence needs all its parts in the list. None of the list changes what is promised. */
+  allowedDefences: z.array(z.enum(defenceTypes)).default(['none', 'relaxloss']),
   /** Plans that promise nothing, for simulations with data that needs no protection. */
   allowUnprotected: z.boolean().default(false),
   /**
@@ -52,9 +51,9 @@ export function checkPlan(plan: Plan, policy: SitePolicy): void {
   if (plan.minSites < policy.minSites) refuse('minSites', `${policy.minSites}`, `${plan.minSites}`);
   if (!isAllowed(plan.model.spec, policy))
     refuse('allowedModels', 'a list of models', 'a model that is not in it');
-  const defence = plan.local.defence.type;
-  if (!policy.allowedDefences.includes(defence))
-    refuse('allowedDefences', policy.allowedDefences.join(', ') || 'none at all', defence);
+  for (const defence of defenceNames(plan))
+    if (!policy.allowedDefences.includes(defence))
+      refuse('allowedDefences', policy.allowedDefences.join(', ') || 'none at all', defence);
   const { protection } = plan;
   const rate = participationRate(protection);
   if (rate > policy.maxSamplingRate) refuse('maxSamplingRate', `${policy.maxSamplingRate}`, `${rate}`);
@@ -72,6 +71,10 @@ export function checkPlan(plan: Plan, policy: SitePolicy): void {
     default:
       assertNever(protection);
   }
+}
+
+function defenceNames({ local: { defence } }: Plan): readonly SingleDefence['type'][] {
+  return defence.type === 'none' ? ['none'] : defencesIn(defence).map(({ type }) => type);
 }
 
 /** The noise multiplier that a run's releases are charged with: what policies and budgets speak of. */

@@ -6,10 +6,12 @@ import { ModelSpec } from '../shared/model/spec.ts';
 import { PublishedFigure } from '../shared/protocol/manifest.ts';
 import type { Protection } from '../shared/protocol/plan.ts';
 import { Seed, SiteId } from '../shared/units.ts';
+import { Averaging } from './aggregate/averaging.ts';
 import type { AdaptiveClipping } from './aggregate/clip-norm.ts';
 import { ServerOptimizer } from './aggregate/server-step.ts';
 import { AuditOptions } from './audit/audit-round.ts';
 import { LeakagePolicy } from './audit/leakage-policy.ts';
+import { EarlyStopping } from './early-stopping.ts';
 import { ProtectionConfig, promised } from './protection.ts';
 
 const count = z.number().int().positive();
@@ -24,6 +26,8 @@ export const FederationConfig = z.strictObject({
   local: LocalPlan,
   protection: ProtectionConfig,
   server: ServerOptimizer,
+  averaging: Averaging.optional(),
+  earlyStopping: EarlyStopping.optional(),
   cohort: z
     .strictObject({
       /** How many of the enrolled sites are asked in a round. */

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { defenceClass, defencesIn } from '../shared/model/defence.ts';
 import type { Signals } from '../shared/model/signals.ts';
 import { type RoundReport, reportVersion } from '../shared/protocol/report.ts';
 import { RoundIndex, type SiteId } from '../shared/units.ts';
@@ -52,6 +53,7 @@ export async function reportRound(
   const alarm = alarmsOf(canaries, epsilon);
   const { rollBacks } = after;
   const policy = withinRollBacks(judge(run.config.leakage, audit), rollBacks, run.config.maxRollBacks);
+  const defences = defencesInUse(run.config);
   const sites = after.participations.at(-1);
   const report: RoundReport = {
     reportVersion,
@@ -62,6 +64,7 @@ export async function reportRound(
     utility: utilityOf(evidence.population, evidence.current),
     epsilon,
     ...(clipping && { clipping }),
+    ...(defences.length > 0 && { defences }),
     audit,
     canaries,
     ...(alarm.length > 0 && { alarm }),
@@ -70,11 +73,26 @@ export async function reportRound(
     ...(policy.action === 'roll-back' && alarm.length === 0 && { rolledBackTo: rollBacks.target }),
     ...(run.config.arrivalChecks === 'note' && { redTeam: { notedOnArrival: [...noted] } }),
     refused: run.desk.refused(),
-    modelSha256: after.model.sha256,
+    modelSha256: (after.average ?? after.model).sha256,
+    ...(after.average && { iterateSha256: after.model.sha256 }),
     privacy: privacyOf(run),
     seconds,
   };
   return { report, scores: savedScores(population, scores, report) };
+}
+
+function defencesInUse({
+  local,
+  averaging,
+  earlyStopping,
+}: RunContext['config']): NonNullable<RoundReport['defences']> {
+  const serverSide = { averaging, 'early-stopping': earlyStopping };
+  return [
+    ...defencesIn(local.defence).map(({ type }) => ({ type, class: defenceClass(type) })),
+    ...Object.entries(serverSide).flatMap(([type, options]) =>
+      options ? [{ type, class: 'server-side' as const }] : [],
+    ),
+  ];
 }
 
 /** One seeded party is enough to make a whole run a simulation. */

@@ -37,10 +37,12 @@ export function withinRollBacks(
  */
 export function settled(after: RunState, report: RoundReport, run: RunContext): RunState {
   if (!report.rolledBackTo) return after;
-  const { model, server } = run.config;
+  const { model: spec, server } = run.config;
+  const model = storedModel(run.store, report.rolledBackTo.modelSha256, spec);
   return {
     ...after,
-    model: storedModel(run.store, report.rolledBackTo.modelSha256, model),
-    optimizer: initialOptimizerState(server, numParams(model)),
+    model,
+    average: after.average && model,
+    optimizer: initialOptimizerState(server, numParams(spec)),
   };
 }

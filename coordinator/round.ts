@@ -7,6 +7,7 @@ import {
 } from '../shared/protocol/plan.ts';
 import type { RoundReport } from '../shared/protocol/report.ts';
 import { RoundIndex } from '../shared/units.ts';
+import { averaged } from './aggregate/averaging.ts';
 import { type Clipping, clippingAfter, protectionAfter } from './aggregate/clip-norm.ts';
 import { meanUpdate, publicDenominator, sumUpdates } from './aggregate/mean.ts';
 import { type Stepped, serverStep } from './aggregate/server-step.ts';
@@ -18,7 +19,7 @@ import { adaptiveClippingOf } from './config.ts';
 import { observed } from './observations.ts';
 import { reportRound } from './report-round.ts';
 import { rollBacksAfter, settled } from './roll-back.ts';
-import type { RunContext, RunState } from './state.ts';
+import type { Model, RunContext, RunState } from './state.ts';
 
 /** What a round leaves: the state that the next one starts from, and its report. */
 export interface FinishedRound {
@@ -43,13 +44,15 @@ export async function runRound(before: RunState, run: RunContext): Promise<Finis
   const answers = await collectUpdates(planOf(before, run), cohort, run);
   const stepped = step(before, answers, run);
   const model = saveModel(stepped.parameters, run);
+  const average = averageAfter(before, model, run);
   const version = RoundIndex.parse(before.round + 1);
-  const signals = await collectSignals(scoreTaskOf(version, model, run), run);
+  const signals = await collectSignals(scoreTaskOf(version, average ?? model, run), run);
   const observations = observed(before.observations, signals, run.sites);
   const canaries = canaryScores(before, answers.updates, run);
   const attacked: RunState = {
     round: version,
     model,
+    average,
     optimizer: stepped.state,
     protection: protectionAfter(before.protection, stepped.clipping),
     participations: [...before.participations, answers.participation],
@@ -117,6 +120,14 @@ function step(
     ...serverStep(run.config.server, before.optimizer, parameters, update),
     clipping: clippingAfter(protection, mean, adaptiveClippingOf(run.config)),
   };
+}
+
+/** The average with the round's model; undefined in a run that does not average. */
+function averageAfter(before: RunState, { parameters }: Model, run: RunContext): Model | undefined {
+  const { averaging } = run.config;
+  if (!averaging) return undefined;
+  const earlier = before.average ?? before.model;
+  return saveModel(averaged(earlier.parameters, parameters, averaging, before.round + 1), run);
 }
 
 function present(run: RunContext): ReturnType<RunContext['desk']['connected']> {

@@ -2,11 +2,12 @@ import { ParleyError } from '../shared/errors.ts';
 import { numParams } from '../shared/model/layout.ts';
 import type { Farewell } from '../shared/protocol/plan.ts';
 import type { RoundReport } from '../shared/protocol/report.ts';
-import { RoundIndex } from '../shared/units.ts';
+import { RoundIndex, type Sha256 } from '../shared/units.ts';
 import { protectionAfter } from './aggregate/clip-norm.ts';
 import { initialOptimizerState } from './aggregate/server-step.ts';
 import { optimizerFrom, storedModel } from './checkpoint.ts';
 import { collectSignals } from './collect.ts';
+import { earlyStop } from './early-stopping.ts';
 import { referenceSignals } from './reference-models.ts';
 import { noRollBacks, rollBacksAfter } from './roll-back.ts';
 import { runRound, scoreTaskOf } from './round.ts';
@@ -28,6 +29,8 @@ export async function runRounds(model: Model, run: RunContext): Promise<Outcome>
   const last = (await run.store.reports()).at(-1);
   const ended = last && stoppedBy(last);
   if (ended) return ended;
+  const early = await stoppedEarly(run);
+  if (early) return early;
   let state = await restored(model, run);
   if (last === undefined) state = await scoreInitial(state, run);
   while (state.round < run.config.rounds) {
@@ -37,7 +40,7 @@ export async function runRounds(model: Model, run: RunContext): Promise<Outcome>
         `stopped before round ${state.round}; start the same command again to go on`,
       );
     const { after, report } = await runRound(state, run);
-    const stopped = stoppedBy(report);
+    const stopped = stoppedBy(report) ?? (await stoppedEarly(run));
     if (stopped) return stopped;
     state = after;
   }
@@ -63,16 +66,23 @@ function stoppedBy({ policy, alarm, round, epsilon }: RoundReport): Outcome | un
   return { outcome: 'stopped', detail, code: 'LEAKAGE_LIMIT' };
 }
 
+async function stoppedEarly({ store, config }: RunContext): Promise<Outcome | undefined> {
+  const detail = earlyStop(await store.reports(), config.earlyStopping);
+  return detail === undefined ? undefined : { outcome: 'finished', detail };
+}
+
 /** The state after the last finished round, rebuilt from the store; the initial state when there is none. */
 async function restored(initial: Model, run: RunContext): Promise<RunState> {
   const reports = await run.store.reports();
   const last = reports.at(-1);
   const optimizer = await run.store.optimizer();
   const params = numParams(run.config.model);
+  const stored = (hash: Sha256): Model => storedModel(run.store, hash, run.config.model);
   const observations = await restoredObservations(reports.length, await referenceSignals(run), run);
   return {
     round: RoundIndex.parse(reports.length),
-    model: last ? storedModel(run.store, (last.rolledBackTo ?? last).modelSha256, run.config.model) : initial,
+    model: last ? stored(last.rolledBackTo?.modelSha256 ?? last.iterateSha256 ?? last.modelSha256) : initial,
+    average: last && run.config.averaging && stored((last.rolledBackTo ?? last).modelSha256),
     optimizer: optimizer ? optimizerFrom(optimizer) : initialOptimizerState(run.config.server, params),
     protection: protectionAfter(run.protection, last?.clipping),
     participations: reports.map((report) => report.sites),

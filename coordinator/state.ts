@@ -33,6 +33,8 @@ export type Participation = RoundReport['sites'];
 export interface RunState {
   readonly round: RoundIndex;
   readonly model: Model;
+  /** Average of the rounds' models so far, which is attacked and handed over instead of `model`; only where the run averages. */
+  readonly average: Model | undefined;
   readonly optimizer: OptimizerState;
   /** The promise of this round: the run's, with the clip norm that adaptive clipping has come to. */
   readonly protection: Protection;

@@ -31,7 +31,10 @@ export interface FinishedSimulation {
 export async function openSimulation(directory: string): Promise<FinishedSimulation> {
   const { manifest, reports } = readRun(directory);
   const scenario = storedScenario(directory);
-  const hashes = [manifest.initialModelSha256, ...reports.map(({ modelSha256 }) => modelSha256)];
+  const hashes = [
+    manifest.initialModelSha256,
+    ...reports.map(({ modelSha256, iterateSha256 }) => iterateSha256 ?? modelSha256),
+  ];
   const sites = await Promise.all(
     manifest.sites.map(async ({ id }) => {
       const config = join(directory, 'sites', id, 'client.yaml');

@@ -19,8 +19,23 @@ function claimed(last: RoundReport | undefined): string[] {
     `Epsilon is an upper bound in nats${delta} on everything released in all rounds so far together.`,
     'Against the coordinator: an adversary who sees what reaches the coordinator, which is each site’s release. Against model recipients: one who sees only the global models, and is a site itself unless the configuration says otherwise.',
     'Attack figures compare members with held-out audit users, chosen by independent fair coins, so that 0.5 is chance. Labels serve to evaluate an attack, never to make it.',
+    ...defenceSentences(last?.defences ?? []),
     'Intervals are 95 % intervals, each for its own round and attack; those of the subpopulations hold together at 95 %, and their p-values are corrected for multiple testing.',
   ];
+}
+
+const worksOn = {
+  'per-user': 'each user’s update is still that user’s alone, so the promise to users is unchanged',
+  'silo-level': 'users of a site are mixed, so nothing is promised to a single user',
+  'server-side': 'it works on what was released, which costs no epsilon',
+  'release-time': 'it changes the answers of the finished model, not the model',
+} as const;
+
+function defenceSentences(defences: NonNullable<RoundReport['defences']>): string[] {
+  return defences.map(
+    (defence) =>
+      `The empirical defence ${defence.type} is in use (${defence.class}): ${worksOn[defence.class]}.`,
+  );
 }
 
 function notClaimed(last: RoundReport | undefined, simulation: boolean): string[] {

@@ -3,11 +3,14 @@ import type { Shard } from '../data/shard.ts';
 import type { Rng } from '../random/rng.ts';
 import { type Backend, selectBackend, type Tf } from './backend.ts';
 import { type BuiltModel, buildModel } from './build.ts';
+import { assertDefenceFits, numOutputInputs } from './defence-fit.ts';
 import { numFeatures } from './layout.ts';
 import type { LocalPlan, LocalTask, LocalTrainer } from './local-trainer.ts';
+import type { Mixed } from './logit-gradient.ts';
 import { logitPairs, objectiveValue } from './losses.ts';
 import { type Objective, objectiveOf } from './objective.ts';
 import { assignParameters, parameterTensors, readParameters } from './parameters.ts';
+import { type PerturbedStep, perturber, type StepInput } from './perturbation.ts';
 import { type ModelSpec, numClasses } from './spec.ts';
 import { forEachStep } from './steps.ts';
 import { firstUnusable } from './usable-features.ts';
@@ -18,7 +21,7 @@ import { checkTask, sumOverUsers, type TrainUser, type UserRecords, userRng } fr
  * the trainer; a task leaves no tensor behind. A user with a feature that the model cannot take (non-finite, or
  * a token outside the vocabulary) counts as non-finite and contributes zero.
  *
- * @throws MODEL_INVALID as `layoutOf`.
+ * @throws MODEL_INVALID as `layoutOf`; a task also when its defence does not fit the model.
  */
 export function generalTrainer(options: {
   readonly spec: ModelSpec;
@@ -32,6 +35,7 @@ export function generalTrainer(options: {
     description: backend.description,
     clippedSum: async (task) => {
       checkTask(task, spec);
+      assertDefenceFits(spec, task.plan.defence);
       selectBackend(backend);
       const received = parameterTensors(backend.tf, engine.built, task.parameters);
       try {
@@ -41,6 +45,11 @@ export function generalTrainer(options: {
       }
     },
   };
+}
+
+interface LabelledStep {
+  readonly labels: Int32Array;
+  readonly mixed: Mixed | undefined;
 }
 
 interface Engine {
@@ -61,25 +70,20 @@ function userTrainer(engine: Engine, task: LocalTask, received: readonly Tensor[
     }
     selectBackend(backend);
     const rng = (): Rng => userRng(task, records.user);
+    const perturb = perturber(plan.defence, numOutputInputs(spec), rng);
     tf.tidy(() => {
       assignParameters(built, received);
       forEachStep({ numRecords: records.numRecords, plan, rng }, (epoch, rows) => {
         const step = rows === 'all' ? user : pickRows(user, rows, shard.numFeatures);
-        trainStep(engine, step, plan, objectiveOf(plan.defence, round, epoch));
+        const objective = objectiveOf(plan.defence, { round, epoch, numClasses: numClasses(spec) });
+        trainStep(engine, perturb?.(step) ?? { ...step, mixed: undefined, mask: undefined }, plan, objective);
       });
       readParameters(built, local);
     });
   };
 }
 
-interface Records {
-  /** Shape (numRecords, numFeatures). */
-  readonly features: Float32Array;
-  /** Shape (numRecords,). */
-  readonly labels: Int32Array;
-}
-
-function recordsOf({ features, labels, numFeatures }: Shard, { start, numRecords }: UserRecords): Records {
+function recordsOf({ features, labels, numFeatures }: Shard, { start, numRecords }: UserRecords): StepInput {
   const end = start + numRecords;
   return {
     features: features.subarray(start * numFeatures, end * numFeatures),
@@ -87,7 +91,7 @@ function recordsOf({ features, labels, numFeatures }: Shard, { start, numRecords
   };
 }
 
-function pickRows({ features, labels }: Records, rows: Int32Array, numFeatures: number): Records {
+function pickRows({ features, labels }: StepInput, rows: Int32Array, numFeatures: number): StepInput {
   const picked = new Float32Array(rows.length * numFeatures);
   for (const [position, row] of rows.entries()) {
     picked.set(features.subarray(row * numFeatures, (row + 1) * numFeatures), position * numFeatures);
@@ -96,15 +100,17 @@ function pickRows({ features, labels }: Records, rows: Int32Array, numFeatures: 
 }
 
 /** One plain SGD step. The optimisers of tfjs cost more than small steps compute. */
-function trainStep(engine: Engine, records: Records, plan: LocalPlan, objective: Objective): void {
+function trainStep(engine: Engine, step: PerturbedStep, plan: LocalPlan, objective: Objective): void {
   const { backend, spec, built } = engine;
   const { tf } = backend;
   const { learningRate, l2 } = plan;
   tf.tidy(() => {
-    const features = tf.tensor(records.features, [records.labels.length, numFeatures(spec)]);
-    const labels = oneHot(tf, records.labels, numClasses(spec));
+    const features = tf.tensor(step.features, [step.labels.length, numFeatures(spec)]);
+    const labels = labelRows(tf, step, numClasses(spec));
+    const mask = step.mask && tf.tensor(step.mask, [step.labels.length, numOutputInputs(spec)]);
     const { grads } = tf.variableGrads(() => {
-      const output = built.forward(features);
+      const embedding = built.embed(features);
+      const output = built.classify(mask ? tf.mul(embedding, mask) : embedding);
       const logits = spec.output.type === 'sigmoid' ? logitPairs(tf, output) : output;
       return objectiveValue(tf, { logits, labels }, objective);
     }, [...built.variables]);
@@ -117,8 +123,16 @@ function trainStep(engine: Engine, records: Records, plan: LocalPlan, objective:
   });
 }
 
-function oneHot(tf: Tf, labels: Int32Array, classes: number): Tensor {
+/** One-hot, or mixtures of two of them. */
+function labelRows(tf: Tf, { labels, mixed }: LabelledStep, classes: number): Tensor {
   const values = new Float32Array(labels.length * classes);
-  for (const [row, label] of labels.entries()) values[row * classes + label] = 1;
+  const add = (at: number, share: number): void => {
+    values[at] = (values[at] ?? 0) + share;
+  };
+  const share = mixed?.share ?? 1;
+  for (const [row, label] of labels.entries()) {
+    add(row * classes + label, share);
+    if (mixed) add(row * classes + (mixed.partners[row] ?? label), 1 - share);
+  }
   return tf.tensor(values, [labels.length, classes]);
 }

@@ -1,5 +1,7 @@
 import { assertNever } from '../errors.ts';
+import { logSumExp } from './log-sum-exp.ts';
 import type { Objective, RelaxLoss } from './objective.ts';
+import { softTargetGradient } from './soft-targets.ts';
 
 /** The logits and labels of one step. */
 export interface LogitBatch {
@@ -9,6 +11,14 @@ export interface LogitBatch {
   readonly labels: Int32Array;
   readonly numRecords: number;
   readonly numClasses: number;
+  /** Where records are mixed: each one's second class, shape (numRecords,), and the share of the first, in [0, 1]. */
+  readonly mixed?: Mixed | undefined;
+}
+
+/** Second classes of mixed records. */
+export interface Mixed {
+  readonly partners: Int32Array;
+  readonly share: number;
 }
 
 /**
@@ -21,6 +31,8 @@ export function logitGradient(batch: LogitBatch, objective: Objective, out: Floa
       return crossEntropy(batch, out);
     case 'relaxloss':
       return relaxLoss(batch, objective.phase, objective.settings, out);
+    case 'soft-targets':
+      return softTargetGradient(batch, objective, out);
     default:
       return assertNever(objective);
   }
@@ -114,12 +126,4 @@ function isLargest(logits: Float32Array, start: number, end: number, label: numb
     if (rival > value || (rival === value && i < label)) return false;
   }
   return true;
-}
-
-function logSumExp(values: Float32Array, start: number, end: number): number {
-  let largest = -Infinity;
-  for (let i = start; i < end; i++) largest = Math.max(largest, values[i] ?? NaN);
-  let sum = 0;
-  for (let i = start; i < end; i++) sum += Math.exp((values[i] ?? NaN) - largest);
-  return largest + Math.log(sum);
 }

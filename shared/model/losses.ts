@@ -1,13 +1,13 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { assertNever } from '../errors.ts';
 import type { Tf } from './backend.ts';
-import type { Objective, RelaxLoss } from './objective.ts';
+import type { Objective, RelaxLoss, SoftTargets } from './objective.ts';
 
 /** The logits and labels of one step, as tensors. */
 export interface LogitTensors {
   /** Shape (numRecords, numClasses); for a sigmoid output the pairs (0, z). */
   readonly logits: Tensor;
-  /** Shape (numRecords, numClasses), one-hot. */
+  /** Shape (numRecords, numClasses), one-hot; for mixed records the mixtures, which only soft targets take. */
   readonly labels: Tensor;
 }
 
@@ -30,6 +30,8 @@ export function objectiveValue(tf: Tf, batch: LogitTensors, objective: Objective
       if (value > settings.alpha) return loss;
       return flatten(tf, { ...batch, logProbabilities, crossEntropy }, settings);
     }
+    case 'soft-targets':
+      return softTargets(tf, batch.labels, logProbabilities, objective);
     default:
       return assertNever(objective);
   }
@@ -38,6 +40,15 @@ export function objectiveValue(tf: Tf, batch: LogitTensors, objective: Objective
 /** Logit pairs (0, z) of a sigmoid output: shape (numRecords, 1) to (numRecords, 2). */
 export function logitPairs(tf: Tf, logits: Tensor): Tensor {
   return tf.concat([tf.zerosLike(logits), logits], 1);
+}
+
+/** As `softTargetGradient` by hand; the target is linear in the label, so mixtures of labels make mixtures of targets. */
+function softTargets(tf: Tf, labels: Tensor, logProbabilities: Tensor, objective: SoftTargets): Scalar {
+  const { trueShare, entropyWeight, targetEntropy } = objective;
+  const other = (1 - trueShare) / ((labels.shape.at(-1) ?? 2) - 1);
+  const target = tf.add(tf.mul(labels, trueShare - other), other);
+  const weighed = tf.sub(tf.mul(tf.exp(logProbabilities), entropyWeight), target);
+  return tf.sub(tf.mean(tf.sum(tf.mul(weighed, logProbabilities), 1)), targetEntropy).asScalar();
 }
 
 interface Flattened extends LogitTensors {

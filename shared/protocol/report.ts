@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DefenceClass } from '../model/defence.ts';
 import { ClipNorm, Delta, RoundIndex, RunId, Sha256, SiteId } from '../units.ts';
 import { AuditReport } from './audit-report.ts';
 import { Alarm, CanaryReport } from './canary-report.ts';
@@ -52,6 +53,11 @@ export const RoundReport = z.strictObject({
       nextClipNorm: ClipNorm,
     })
     .optional(),
+  /** Empirical defences in use and what each works on. None changes epsilon. Missing where there is none, and in older reports. */
+  defences: z
+    .array(z.strictObject({ type: z.string(), class: DefenceClass }))
+    .min(1)
+    .optional(),
   audit: AuditReport,
   /** Missing in older reports. */
   canaries: CanaryReport.optional(),
@@ -67,7 +73,10 @@ export const RoundReport = z.strictObject({
   redTeam: z.strictObject({ notedOnArrival: z.array(z.string()) }).optional(),
   /** Refused messages so far in the run, by error code. */
   refused: z.record(z.string(), count),
+  /** What was attacked and is handed over. */
   modelSha256: Sha256,
+  /** Only where the run averages its models: what the next round trains from, and what sites therefore see too. */
+  iterateSha256: Sha256.optional(),
   privacy: z.enum(['private', 'simulation: not private']),
   seconds: z.number().nonnegative(),
 });

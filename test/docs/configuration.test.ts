@@ -48,14 +48,14 @@ describe("the README's files", () => {
     expect(() => CoordinatorConfig.parse(block('coordinator.yaml'))).not.toThrow();
   });
 
-  // Of alternatives the README shows one; scenario-only keys and shared tables have no place at a real hospital.
+  // Of alternatives the README shows one, and of defences at the server none; scenario-only keys and shared tables have no place at a real hospital.
   test.each([
     ['policy.yaml', SitePolicy, /^allowedModels\./],
     ['client.yaml', ClientConfig, /^seed$|^audit\.coins$|^redTeam(\.|$)|^data\.site(\.|$)/],
     [
       'coordinator.yaml',
       CoordinatorConfig,
-      /^federation\.(seed$|arrivalChecks$|(model\.(layers|output)|local\.defence|protection|server|published)\.)/,
+      /^federation\.(seed$|arrivalChecks$|(averaging|earlyStopping)(\.|$)|(model\.(layers|output)|local\.defence|protection|server|published)\.)/,
     ],
   ] as const)('%s shows every key', (name, schema: z.ZodType, left) => {
     const shown = new Set(given(block(name)));
@@ -116,11 +116,12 @@ function rowsOf(path: string): string[] {
   return rows.filter((row) => row.split(' | ')[0]?.includes(`\`${path}\``));
 }
 
-/** A model's keys are explained once, under `federation.model`; those of shared parts under the scenario's `sites`. */
+/** A model's keys are explained once, under `federation.model`, a defence's under `defence`; shared parts' under the scenario's `sites`. */
 function explainedAt(path: string): string {
   return path
     .replace(/^sites\.policy\.allowedModels\./, 'federation.model.')
-    .replace(/^(audit|trainer|noise)\./, 'sites.$1.');
+    .replace(/^(audit|trainer|noise)\./, 'sites.$1.')
+    .replace(/^federation\.local\.defence\.defences\./, 'federation.local.defence.');
 }
 
 function undocumented(keys: readonly Key[]): string[] {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { ParleyError } from '../../errors.ts';
 import { ClipNorm } from '../../units.ts';
+import { assertDenseFollows } from '../defence-fit.ts';
 import { type DenseLayer, denseStack } from '../dense-layers.ts';
 import type { LocalResult, LocalTask, LocalTrainer } from '../local-trainer.ts';
 import type { ModelSpec } from '../spec.ts';
@@ -31,7 +32,7 @@ const usualGroupBytes = 4 * 2 ** 20;
  * she were alone: which form her layers take and every bit of her update depend on her own records only. The sum of the
  * clipped updates is float64 throughout, in an order that the task fixes.
  *
- * @throws MODEL_INVALID when the model is not a stack of dense layers.
+ * @throws MODEL_INVALID when the model is not a stack of dense layers; a task when the provider cannot follow its defence.
  */
 export function denseTrainer(spec: ModelSpec, options: DenseOptions = {}): LocalTrainer {
   const stack = denseStack(spec);
@@ -47,6 +48,7 @@ export function denseTrainer(spec: ModelSpec, options: DenseOptions = {}): Local
   const crewFor = makeCrews(layers, options.workers ?? 'auto');
   const train = async (task: LocalTask): Promise<LocalResult> => {
     checkTask(task, spec);
+    assertDenseFollows(task.plan.defence);
     const groups = cutGroups(task, grouping);
     const total = makeTotal(task.users.length, task.parameters.length);
     await crewFor(groups).train({

@@ -19,7 +19,8 @@ export function differentiator(
   labels: Int32Array,
 ): (step: GroupStep, epoch: number, top: Top) => void {
   return (step, epoch, { layer, output, gradient }) => {
-    const objective = objectiveOf(round.plan.defence, round.round, epoch);
+    const numClasses = Math.max(2, layer.units);
+    const objective = objectiveOf(round.plan.defence, { round: round.round, epoch, numClasses });
     const stride = rowBytes(layer.units) / 4;
     const logits = arena.floats(output.at, step.numRows * stride);
     const pairs = compact(logits, step.numRows, layer.units, stride);

@@ -189,6 +189,11 @@ export function multiplySlope(
   }
 }
 
+/** The first values of an array, one for each factor, times the factors; a copy. */
+export function multiplyMask(values: Float32Array, factors: Float32Array): Float32Array {
+  return factors.map((factor, i) => factor * (values[i] ?? 0));
+}
+
 function slopeAt(activation: Activation, output: number): number {
   switch (activation) {
     case 'linear':

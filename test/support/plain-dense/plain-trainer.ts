@@ -1,13 +1,15 @@
 import { ParleyError } from '../../../shared/errors.ts';
+import { numOutputInputs } from '../../../shared/model/defence-fit.ts';
 import { denseStack } from '../../../shared/model/dense-layers.ts';
 import type { LocalPlan, LocalTask, LocalTrainer } from '../../../shared/model/local-trainer.ts';
 import { logitGradient } from '../../../shared/model/logit-gradient.ts';
 import { type Objective, objectiveOf } from '../../../shared/model/objective.ts';
-import type { ModelSpec } from '../../../shared/model/spec.ts';
+import { type Perturb, perturber } from '../../../shared/model/perturbation.ts';
+import { type ModelSpec, numClasses } from '../../../shared/model/spec.ts';
 import { forEachStep } from '../../../shared/model/steps.ts';
 import { sumOverUsers, type TrainUser, userRng } from '../../../shared/model/user-loop.ts';
 import type { Rng } from '../../../shared/random/rng.ts';
-import { backward, descend, forward, multiplySlope } from './plain-kernels.ts';
+import { backward, descend, forward, multiplyMask, multiplySlope } from './plain-kernels.ts';
 import { makeWorkspace, type Stage, type StepRecords, stepRecords, type Workspace } from './workspace.ts';
 
 /**
@@ -29,7 +31,7 @@ export function plainTrainer(spec: ModelSpec): LocalTrainer {
     description: 'plain TypeScript, one user after another',
     clippedSum: (task) => {
       const workspace = makeWorkspace(stack.hidden, stack.output, largestStep(task));
-      return sumOverUsers(task, spec, userTrainer(task, workspace));
+      return sumOverUsers(task, spec, userTrainer(task, spec, workspace));
     },
   };
 }
@@ -44,37 +46,55 @@ function largestStep({ shard, users, plan }: LocalTask): number {
   return Math.min(most, size, plan.maxRecordsPerUser);
 }
 
-function userTrainer(task: LocalTask, workspace: Workspace): TrainUser {
+function userTrainer(task: LocalTask, spec: ModelSpec, workspace: Workspace): TrainUser {
   const { shard, plan, round } = task;
   return (records, local) => {
     const rng = (): Rng => userRng(task, records.user);
+    const perturb = perturber(plan.defence, numOutputInputs(spec), rng);
     forEachStep({ numRecords: records.numRecords, plan, rng }, (epoch, rows) => {
-      const step = stepRecords(shard, records, rows, workspace);
+      const plain = stepRecords(shard, records, rows, workspace);
+      const step = perturb ? perturbed(plain, perturb, shard.numFeatures) : plain;
       propagate(workspace, local, step);
-      differentiate(workspace, step, objectiveOf(plan.defence, round, epoch));
+      differentiate(
+        workspace,
+        step,
+        objectiveOf(plan.defence, { round, epoch, numClasses: numClasses(spec) }),
+      );
       update(workspace, local, step, plan);
     });
   };
 }
 
+function perturbed(step: StepRecords, perturb: Perturb, numFeatures: number): StepRecords {
+  const { numRecords } = step;
+  const features = step.features.slice(0, numRecords * numFeatures);
+  return { ...perturb({ features, labels: step.labels.slice(0, numRecords) }), numRecords };
+}
+
 function propagate(workspace: Workspace, local: Float32Array, step: StepRecords): void {
   const { numRecords } = step;
   for (const stage of workspace.stages) {
-    forward(stage, local, { input: stage.below?.output ?? step.features, numRecords }, stage.output);
+    forward(stage, local, { input: inputOf(stage, workspace, step), numRecords }, stage.output);
   }
+}
+
+/** What enters a layer; the output layer's is dropped where a mask says so. */
+function inputOf(stage: Stage, { top }: Workspace, step: StepRecords): Float32Array {
+  const input = stage.below?.output ?? step.features;
+  return stage === top && step.mask ? multiplyMask(input, step.mask) : input;
 }
 
 /** Fill the output layer's gradient: the derivative of the objective by the logits. */
 function differentiate(workspace: Workspace, step: StepRecords, objective: Objective): void {
   const { top, pairs, pairGradient } = workspace;
-  const { labels, numRecords } = step;
+  const { labels, numRecords, mixed } = step;
   if (top.layer.units > 1) {
-    const batch = { logits: top.output, labels, numRecords, numClasses: top.layer.units };
+    const batch = { logits: top.output, labels, numRecords, numClasses: top.layer.units, mixed };
     logitGradient(batch, objective, top.gradient);
     return;
   }
   for (let row = 0; row < numRecords; row++) pairs[2 * row + 1] = top.output[row] ?? 0;
-  logitGradient({ logits: pairs, labels, numRecords, numClasses: 2 }, objective, pairGradient);
+  logitGradient({ logits: pairs, labels, numRecords, numClasses: 2, mixed }, objective, pairGradient);
   for (let row = 0; row < numRecords; row++) top.gradient[row] = pairGradient[2 * row + 1] ?? 0;
 }
 
@@ -85,11 +105,13 @@ function update(workspace: Workspace, local: Float32Array, step: StepRecords, pl
   while (stage !== undefined) {
     const { layer, gradient }: Stage = stage;
     const below: Stage | undefined = stage.below;
+    const input = inputOf(stage, workspace, step);
     if (below !== undefined) {
       backward(layer, local, { gradient, numRecords }, below.gradient);
+      if (stage === workspace.top && step.mask) below.gradient.set(multiplyMask(below.gradient, step.mask));
       multiplySlope(below.layer.activation, below.output, below.gradient, numRecords * below.layer.units);
     }
-    descend(stage, local, { input: below?.output ?? step.features, gradient, numRecords }, plan);
+    descend(stage, local, { input, gradient, numRecords }, plan);
     stage = below;
   }
 }

@@ -1,5 +1,6 @@
 import type { Shard } from '../../../shared/data/shard.ts';
 import type { DenseLayer } from '../../../shared/model/dense-layers.ts';
+import type { Mixed } from '../../../shared/model/logit-gradient.ts';
 import type { StepRows } from '../../../shared/model/steps.ts';
 import type { UserRecords } from '../../../shared/model/user-loop.ts';
 import { type DenseKernel, makeRowTerms } from './plain-kernels.ts';
@@ -31,6 +32,9 @@ export interface StepRecords {
   readonly features: Float32Array;
   readonly labels: Int32Array;
   readonly numRecords: number;
+  readonly mixed?: Mixed | undefined;
+  /** Factors for the output layer's input, shape (numRecords, its inputs). */
+  readonly mask?: Float32Array | undefined;
 }
 
 /** Room for steps of up to `maxRecords` records. */

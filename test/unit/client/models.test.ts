@@ -34,14 +34,19 @@ test('a file larger than the specification can fill is refused before it is fetc
   expect(refusal).toMatchObject({ code: 'MODEL_INVALID' });
 });
 
-test('a trainer is built once for a specification, and says what it is', async () => {
+test('a trainer is built once for a specification and a defence, and says what it is', async () => {
   const said: string[] = [];
   const models = modelCache(
     () => Promise.resolve(file),
     choice,
     (text) => said.push(text),
   );
-  expect(await models.trainer(spec)).toBe(await models.trainer({ ...spec }));
+  expect(await models.trainer(spec, none)).toBe(await models.trainer({ ...spec }, { ...none }));
   expect(said).toHaveLength(1);
-  expect(said[0]).toContain('TypeScript');
+  expect(said[0]).toContain('WebAssembly');
+  const trainer = await models.trainer(spec, { type: 'dropout', rate: 0.5 });
+  expect(trainer.provider).toBe('general');
+  expect(said[1]).toContain("the defence dropout changes every step's records or activations at random");
 });
+
+const none = { type: 'none' } as const;

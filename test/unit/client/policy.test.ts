@@ -5,6 +5,13 @@ import { ParleyError } from '../../../shared/errors.ts';
 import { aPlan, aPolicy, type PlanChange, userDp } from '../../support/a-site.ts';
 
 const relaxloss = { defence: { type: 'relaxloss', alpha: 0.5 } };
+const combined = {
+  type: 'combined',
+  defences: [
+    { type: 'relaxloss', alpha: 0.5 },
+    { type: 'dropout', rate: 0.5 },
+  ],
+};
 const none = { type: 'none', gridRange: 16, samplingRate: 0.5, delta: 1e-5 };
 const logistic = { inputShape: [2], output: { type: 'sigmoid' } };
 
@@ -30,6 +37,12 @@ const refused: readonly (readonly [[string, string, string], PolicyChange, PlanC
   ],
   [['allowUnprotected', 'false', 'no protection at all'], {}, { protection: none }],
   [['allowedDefences', 'none', 'relaxloss'], { allowedDefences: ['none'] }, { local: relaxloss }],
+  [
+    ['allowedDefences', 'relaxloss', 'dropout'],
+    { allowedDefences: ['relaxloss'] },
+    { local: { defence: combined } },
+  ],
+  [['allowedDefences', 'none, relaxloss', 'hamp'], {}, { local: { defence: { type: 'hamp' } } }],
   [['allowedDefences', 'relaxloss', 'none'], { allowedDefences: ['relaxloss'] }, {}],
   [['allowedDefences', 'none at all', 'none'], { allowedDefences: [] }, {}],
   [['allowedModels', 'a list of models', 'a model that is not in it'], { allowedModels: [] }, {}],
@@ -45,6 +58,11 @@ const allowed: readonly [string, PolicyChange, PlanChange][] = [
   ['exactly the least noise', { minNoiseMultiplier: 1.5 }, {}],
   ['exactly the largest sampling rate', { maxSamplingRate: 0.5 }, {}],
   ['a defence of the list', {}, { local: relaxloss }],
+  [
+    'a combination of defences of the list',
+    { allowedDefences: ['dropout', 'relaxloss'] },
+    { local: { defence: combined } },
+  ],
   [
     'a model of the list, whatever the order of its fields',
     { allowedModels: [logistic] },

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadBackend, type Tf } from '../../../shared/model/backend.ts';
 import { Defence } from '../../../shared/model/defence.ts';
-import { logitGradient } from '../../../shared/model/logit-gradient.ts';
-import { logitPairs, objectiveValue } from '../../../shared/model/losses.ts';
-import { type Objective, objectiveOf } from '../../../shared/model/objective.ts';
+import { logitPairs } from '../../../shared/model/losses.ts';
+import { objectiveOf } from '../../../shared/model/objective.ts';
+import { byHand, type Evaluate, type Outcome, tensorEvaluation } from './objective-values.ts';
 
 /** Vectors: behaviour of the authors' code of RelaxLoss (commit fc8c68e), reference/algorithms.md C1. */
 const logits = [2, 0.5, -1, 0.2, 1, 0.1, 3, -1, 0];
@@ -73,54 +73,22 @@ const vectors: readonly Vector[] = [
   },
 ];
 
-interface Outcome {
-  readonly loss: number;
-  readonly gradient: readonly number[];
-}
-type Evaluate = (logits: readonly number[], labels: readonly number[], objective: Objective) => Outcome;
-
 let tf: Tf;
+let byTensors: Evaluate;
 beforeAll(async () => {
   ({ tf } = await loadBackend('wasm'));
+  byTensors = tensorEvaluation(tf);
 });
 
-const byHand: Evaluate = (values, classes, objective) => {
-  const numClasses = values.length / classes.length;
-  const out = new Float32Array(values.length);
-  const loss = logitGradient(
-    {
-      logits: Float32Array.from(values),
-      labels: Int32Array.from(classes),
-      numRecords: classes.length,
-      numClasses,
-    },
-    objective,
-    out,
-  );
-  return { loss, gradient: [...out] };
-};
-
-const byTensors: Evaluate = (values, classes, objective) => {
-  const numClasses = values.length / classes.length;
-  return tf.tidy(() => {
-    const oneHot = tf.oneHot(tf.tensor1d([...classes], 'int32'), numClasses).toFloat();
-    const loss = (z: ReturnType<Tf['tensor']>) =>
-      objectiveValue(tf, { logits: z, labels: oneHot }, objective);
-    const z = tf.tensor2d([...values], [classes.length, numClasses]);
-    const { value, grad } = tf.valueAndGrad(loss)(z);
-    return { loss: value.dataSync()[0]!, gradient: [...grad.dataSync()] };
-  });
-};
-
 const providers = [
-  ['by hand', byHand],
-  ['by tfjs', byTensors],
+  ['by hand', (): Evaluate => byHand],
+  ['by tfjs', (): Evaluate => byTensors],
 ] as const;
 
-describe.each(providers)('RelaxLoss %s', (_, evaluate) => {
+describe.each(providers)('RelaxLoss %s', (_, evaluation) => {
   test.each(vectors)('$name', ({ round, settings, loss, gradient }) => {
     const defence = Defence.parse({ type: 'relaxloss', ...settings });
-    const outcome = evaluate(logits, labels, objectiveOf(defence, round, 0));
+    const outcome = evaluation()(logits, labels, objectiveOf(defence, { round, epoch: 0, numClasses: 3 }));
     if (loss !== undefined) expect(Math.abs(outcome.loss - loss)).toBeLessThan(1e-6);
     for (const [row, expected] of Object.entries(gradient ?? {})) {
       for (const [j, value] of expected.entries()) {
@@ -130,9 +98,14 @@ describe.each(providers)('RelaxLoss %s', (_, evaluate) => {
   });
 
   test('the even phase turns the gradient of the cross-entropy round below alpha, and stops at alpha', () => {
+    const evaluate = evaluation();
     const plain = evaluate(logits, labels, { type: 'cross-entropy' });
     const at = (alpha: number): Outcome =>
-      evaluate(logits, labels, objectiveOf(Defence.parse({ type: 'relaxloss', alpha }), 0, 1));
+      evaluate(
+        logits,
+        labels,
+        objectiveOf(Defence.parse({ type: 'relaxloss', alpha }), { round: 0, epoch: 1, numClasses: 3 }),
+      );
     expect(at(0.5).gradient).toEqual(plain.gradient);
     expect(at(5).gradient).toEqual(plain.gradient.map((value) => -value));
     expect(at(plain.loss).gradient.every((value) => value === 0)).toBe(true);
@@ -164,7 +137,7 @@ test('by hand and by tfjs agree on any logits', () => {
     fc.property(batch, settings, fc.nat(1), (records, chosen, round) => {
       const values = records.flatMap((record) => record.row.map(Math.fround));
       const classes = records.map((record) => record.label);
-      const objective = objectiveOf(Defence.parse(chosen), round, 0);
+      const objective = objectiveOf(Defence.parse(chosen), { round, epoch: 0, numClasses: 3 });
       const hand = byHand(values, classes, objective);
       const tensors = byTensors(values, classes, objective);
       expect(Math.abs(hand.loss - tensors.loss)).toBeLessThan(1e-4 * (1 + Math.abs(hand.loss)));
@@ -179,12 +152,18 @@ test('by hand and by tfjs agree on any logits', () => {
 test('the phase follows the round or the local epoch', () => {
   const phases = (parity: 'round' | 'epoch'): string[] =>
     [0, 1, 2, 3].map((round) => {
-      const objective = objectiveOf(Defence.parse({ type: 'relaxloss', alpha: 1, parity }), round, 2);
+      const objective = objectiveOf(Defence.parse({ type: 'relaxloss', alpha: 1, parity }), {
+        round,
+        epoch: 2,
+        numClasses: 3,
+      });
       return objective.type === 'relaxloss' ? objective.phase : objective.type;
     });
   expect(phases('round')).toEqual(['approach', 'flatten', 'approach', 'flatten']);
   expect(phases('epoch')).toEqual(['approach', 'approach', 'approach', 'approach']);
-  expect(objectiveOf({ type: 'none' }, 1, 1)).toEqual({ type: 'cross-entropy' });
+  expect(objectiveOf({ type: 'none' }, { round: 1, epoch: 1, numClasses: 2 })).toEqual({
+    type: 'cross-entropy',
+  });
 });
 
 test('a sigmoid logit is the second of a pair', () => {

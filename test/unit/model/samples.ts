@@ -124,7 +124,7 @@ export const generalSpecs: readonly (readonly [string, ModelSpec])[] = [
   ],
 ];
 
-/** No defence and RelaxLoss in every form; alphas on both sides of the usual losses. */
+/** What every provider can do: no defence, RelaxLoss in every form (alphas on both sides of the usual losses), soft targets. */
 export const defences: readonly (readonly [string, Defence])[] = [
   ['none', Defence.parse({ type: 'none' })],
   ...(['cifar', 'tabular'] as const).flatMap((variant) =>
@@ -145,6 +145,12 @@ export const defences: readonly (readonly [string, Defence])[] = [
       ),
     ),
   ),
+  ...[
+    { type: 'label-smoothing', smoothing: 0.3 },
+    { type: 'confidence-penalty', entropyWeight: 0.7 },
+    { type: 'hamp', entropyShare: 0.6, entropyWeight: 0.2 },
+    { type: 'combined', defences: [{ type: 'label-smoothing' }, { type: 'confidence-penalty' }] },
+  ].map((defence) => [JSON.stringify(defence), Defence.parse(defence)] as const),
 ];
 
 /** Any small stack of dense layers. */

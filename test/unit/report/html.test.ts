@@ -54,6 +54,19 @@ describe('the report page', () => {
     expect(page).toContain('ε ∞');
   });
 
+  test('names the defences in use and what each works on', () => {
+    const defences: RoundReport['defences'] = [
+      { type: 'hamp', class: 'per-user' },
+      { type: 'averaging', class: 'server-side' },
+    ];
+    const page = reportHtml({ manifest: aManifest(), reports: [{ ...aReport(), defences }] });
+    expect(page).toContain('The empirical defence hamp is in use (per-user): each user’s update is still');
+    expect(page).toContain(
+      'The empirical defence averaging is in use (server-side): it works on what was released',
+    );
+    expect(reportHtml({ manifest: aManifest(), reports: [aReport()] })).not.toContain('is in use (');
+  });
+
   test('shows groups that could not be tested, with the reason', () => {
     expect(reportHtml({ manifest: aManifest(), reports: [aReport()] })).toContain(
       'not testable: fewer than 20 held-out users',
