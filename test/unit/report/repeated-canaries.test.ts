@@ -3,17 +3,23 @@ import { seedsHtml } from '../../../scenarios/report/html.ts';
 import { repeatedBounds, repeatedLines } from '../../../scenarios/report/repeated-canaries.ts';
 import type { SeedRun } from '../../../scenarios/report/run.ts';
 import { seedsSummary } from '../../../scenarios/report/summary.ts';
+import type { Delta } from '../../../shared/units.ts';
 import { aManifest, someReports } from '../../support/a-report.ts';
 
 const lasts = someReports({ rounds: 1 });
 const manifest = aManifest();
+/** Not a delta of any run, but one under which published figures are easy to state. */
+const noDelta = 0 as Delta;
 
 /** Runs whose canaries are told apart without a mistake by the coordinator and not at all by recipients. */
 function runs(count: number, epsilon: number | 'infinite' = 0.5): SeedRun[] {
   return Array.from({ length: count }, (_, index) => {
     const isMember = index % 2 === 0;
     const reports = lasts.map((report) => {
-      return { ...report, epsilon: { ...report.epsilon, coordinator: epsilon, recipients: 0.4, delta: 0 } };
+      return {
+        ...report,
+        epsilon: { ...report.epsilon, coordinator: epsilon, recipients: 0.4, delta: noDelta },
+      };
     });
     const canary = {
       coordinator: { score: isMember ? 3 : -3, isMember },
