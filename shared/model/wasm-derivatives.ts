@@ -1,12 +1,19 @@
-import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs';
+import type { backend_util, KernelFunc, TensorInfo } from '@tensorflow/tfjs';
 import type { Tf } from './backend.ts';
 import { makeArena } from './kernels/arena.ts';
-import { type Convolution, filterDerivative, inputDerivative, type Workshop } from './kernels/convolution.ts';
-import { loadKernels } from './kernels/kernels.ts';
+import {
+  type Convolution,
+  filterDerivative,
+  inputDerivative,
+  maxPoolDerivative,
+  type Workshop,
+} from './kernels/convolution.ts';
+import { loadKernels, type WindowShape } from './kernels/kernels.ts';
 
 /**
- * What tfjs's wasm backend (4.22) lacks to train any model, and what it does slowly: the derivatives of convolutions and of
- * embeddings, and products with a transposed factor. To be called once, after the backend has started, when its own
+ * What tfjs's wasm backend (4.22) lacks to train any model: the derivatives of convolutions by their filters and of embeddings.
+ * What it does slowly: products with a transposed factor, derivatives of convolutions by their input. What it does wrongly:
+ * the derivative of max pooling, which it drops where a window has no positive value. To be called once, after the backend has started, when its own
  * kernels have been set up.
  */
 export function addWasmDerivatives(tf: Tf): void {
@@ -14,6 +21,7 @@ export function addWasmDerivatives(tf: Tf): void {
   const workshop = { kernels, arena: makeArena(kernels) };
   replace(tf, 'Conv2DBackpropFilter', convolutionFilter(tf, workshop));
   replace(tf, 'Conv2DBackpropInput', convolutionInput(tf, workshop));
+  replace(tf, 'MaxPoolGrad', maxPool(tf, workshop));
   replace(tf, 'UnsortedSegmentSum', segmentSum);
   const [product, transpose] = [tf.getKernel('BatchMatMul', 'wasm'), tf.getKernel('Transpose', 'wasm')];
   replace(tf, 'BatchMatMul', transposedFirst(product.kernelFunc, transpose.kernelFunc));
@@ -62,11 +70,14 @@ function convolutionOf(
 ): Convolution {
   if (dataFormat !== 'NHWC') throw new TypeError(`a convolution on ${dataFormat}; expected NHWC`);
   const at = tf.backend_util.computeConv2DInfo(images, filters, strides, 1, pad, dimRoundingMode);
+  return { images: at.batchSize, filters: at.outChannels, windows: windowsOf(at) };
+}
+
+function windowsOf(at: backend_util.Conv2DInfo): WindowShape {
   const image = [at.inHeight, at.inWidth, at.inChannels] as const;
   const window = [at.filterHeight, at.filterWidth, at.strideHeight, at.strideWidth] as const;
   const zeros = [at.padInfo.top, at.padInfo.left] as const;
-  const windows = [...image, ...window, ...zeros, at.outHeight, at.outWidth] as const;
-  return { images: at.batchSize, filters: at.outChannels, windows };
+  return [...image, ...window, ...zeros, at.outHeight, at.outWidth];
 }
 
 function convolutionFilter(
@@ -97,6 +108,25 @@ function convolutionInput(
       derivatives: backend.typedArrayFromHeap(dy),
       target: backend.typedArrayFromHeap(output),
     });
+    return output;
+  };
+}
+
+interface PoolAttributes extends Pick<ConvolutionAttributes, 'strides' | 'pad' | 'dimRoundingMode'> {
+  readonly filterSize: number | [number, number];
+}
+
+function maxPool(tf: Tf, workshop: Workshop): Kernel<'dy' | 'input', PoolAttributes> {
+  return ({ inputs: { dy, input }, attrs: { filterSize, strides, pad, dimRoundingMode }, backend }) => {
+    const shape = input.shape as Shape4;
+    const at = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
+    const output = backend.makeOutput(shape, 'float32');
+    const values = {
+      images: backend.typedArrayFromHeap(input),
+      derivatives: backend.typedArrayFromHeap(dy),
+      target: backend.typedArrayFromHeap(output),
+    };
+    maxPoolDerivative(workshop, { images: at.batchSize, windows: windowsOf(at) }, values);
     return output;
   };
 }

@@ -19,12 +19,14 @@ test.each(catalogue)('%s fits its data schema', async (file) => {
 
 // What they reach stands in the files' first lines; here that they run, as declared, on the real data.
 describe.runIf(existsSync(join(dataDirectory, 'completejourney')))('images, text, baskets, banks', () => {
-  test.each(
-    ['credit-default', 'mnist-writers', 'purchases', 'shakespeare-roles'].flatMap((name) => [
+  test.each([
+    ...['credit-default', 'mnist-writers', 'purchases', 'shakespeare-roles'].flatMap((name) => [
       name,
       `${name}-unprotected`,
     ]),
-  )('%s: two rounds', async (name) => {
+    'mnist-writers-convolution',
+    'shakespeare-roles-recurrent',
+  ])('%s: two rounds', async (name) => {
     const { federation, data } = loadScenario(`scenarios/catalog/${name}.yaml`);
     const { reports } = await simulated(name, 1, (scenario) => ({
       ...scenario,

@@ -85,6 +85,30 @@ export function inputDerivative(
   arena.release(mark);
 }
 
+/** Derivative of max pooling by the images, into `target`; a window's goes to the first of its largest values. */
+export function maxPoolDerivative(
+  { kernels, arena }: Workshop,
+  { images, windows }: Pick<Convolution, 'images' | 'windows'>,
+  values: {
+    readonly images: Float32Array;
+    readonly derivatives: Float32Array;
+    readonly target: Float32Array;
+  },
+): void {
+  const { image, positions } = sizesOf(windows);
+  const outputs = positions * windows[2];
+  const mark = arena.mark();
+  const [picture, slopes, target] = [arena.take(4 * image), arena.take(4 * outputs), arena.take(4 * image)];
+  for (let index = 0; index < images; index++) {
+    arena.floats(picture, image).set(part(values.images, index, image));
+    arena.floats(slopes, outputs).set(part(values.derivatives, index, outputs));
+    arena.floats(target, image).fill(0);
+    kernels.addToLargest(...windows, picture, slopes, target);
+    values.target.set(arena.floats(target, image), index * image);
+  }
+  arena.release(mark);
+}
+
 function sizesOf([height, width, channels, down, right, , , , , outHeight, outWidth]: WindowShape): {
   readonly window: number;
   readonly image: number;

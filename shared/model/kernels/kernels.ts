@@ -53,6 +53,13 @@ export interface Kernels {
       image: number,
     ]
   ) => void;
+  readonly addToLargest: (
+    ...args: readonly [
+      ...window: WindowShape,
+      ...from: readonly [image: number, slopes: number],
+      target: number,
+    ]
+  ) => void;
 }
 
 /** How the windows of a convolution lie on an image; `top` and `left` zeros stand before it. */

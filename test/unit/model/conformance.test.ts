@@ -83,9 +83,9 @@ describe.each(denseSpecs)('%s', (_, spec) => {
 });
 
 test.each(generalSpecs)('%s: wasm agrees with the naive loop', async (_, spec) => {
-  const got = [generalTrainer({ spec, backend: wasm })];
-  for (const plan of [{ epochs: 2 }, { batchSize: 2, l2: 0.03, epochs: 1 }] as const)
-    await expectAllAgree(spec, plan, got);
+  await expectAllAgree(spec, { batchSize: 3, l2: 0.03, epochs: 1 }, [
+    generalTrainer({ spec, backend: wasm }),
+  ]);
 });
 
 test('any dense stack: dense agrees with the naive loop', async () => {

@@ -14,4 +14,4 @@ export {
   narrowPlusOne,
   widen,
 } from './wide';
-export { addWindows, copyWindows } from './windows';
+export { addToLargest, addWindows, copyWindows } from './windows';

@@ -58,6 +58,45 @@ export function addWindows(
   }
 }
 
+/**
+ * Adds to `target`, shaped like the image, each window's value of `slopes`, shape (outHeight, outWidth, channels), where the window's
+ * largest value lies in its channel: the first of equals. Nothing where all are NaN.
+ */
+export function addToLargest(
+  height: i32, width: i32, channels: i32,
+  windowHeight: i32, windowWidth: i32, strideDown: i32, strideRight: i32, top: i32, left: i32,
+  outHeight: i32, outWidth: i32,
+  image: usize, slopes: usize, target: usize,
+): void {
+  for (let i = 0; i < outHeight; i++) {
+    const firstRow = max(0, i * strideDown - top);
+    const lastRow = min(height, i * strideDown - top + windowHeight);
+    for (let j = 0; j < outWidth; j++) {
+      const first = max(0, j * strideRight - left);
+      const last = min(width, j * strideRight - left + windowWidth);
+      for (let channel = 0; channel < channels; channel++) {
+        let largest: f32 = -f32.MAX_VALUE;
+        let found: i32 = -1;
+        for (let y = firstRow; y < lastRow; y++) {
+          for (let x = first; x < last; x++) {
+            const place = (y * width + x) * channels + channel;
+            const value = load<f32>(image + (<usize>place << 2));
+            if (value > largest || (found < 0 && value == largest)) {
+              largest = value;
+              found = place;
+            }
+          }
+        }
+        if (found >= 0) {
+          const to = target + (<usize>found << 2);
+          store<f32>(to, load<f32>(to) + load<f32>(slopes));
+        }
+        slopes += 4;
+      }
+    }
+  }
+}
+
 // Loops, since the bulk instructions leave WebAssembly and cost more than a few values.
 
 @inline
