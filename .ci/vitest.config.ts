@@ -11,11 +11,11 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     projects: [
-      project('unit', 30_000),
+      project('unit', 120_000),
       project('wire', 60_000),
       project('stats', 600_000),
       project('end-to-end', 1_200_000),
-      project('docs', 60_000),
+      project('docs', 120_000),
       project('mutants', 600_000),
     ],
   },

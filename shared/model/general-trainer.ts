@@ -6,7 +6,7 @@ import { type BuiltModel, buildModel } from './build.ts';
 import { assertDefenceFits, numOutputInputs } from './defence-fit.ts';
 import { numFeatures } from './layout.ts';
 import type { LocalPlan, LocalTask, LocalTrainer } from './local-trainer.ts';
-import type { Mixed } from './logit-gradient.ts';
+import type { Mixed } from './logit-batch.ts';
 import { logitPairs, objectiveValue } from './losses.ts';
 import { type Objective, objectiveOf } from './objective.ts';
 import { assignParameters, parameterTensors, readParameters } from './parameters.ts';

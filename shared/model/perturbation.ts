@@ -2,7 +2,7 @@ import { standardNormals } from '../random/gaussian.ts';
 import type { Rng } from '../random/rng.ts';
 import { openUniform, shuffled } from '../random/sample.ts';
 import { type Defence, defencesIn } from './defence.ts';
-import type { Mixed } from './logit-gradient.ts';
+import type { Mixed } from './logit-batch.ts';
 
 /** The records of one step, all of one user. */
 export interface StepInput {

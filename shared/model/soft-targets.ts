@@ -1,5 +1,5 @@
 import { logSumExp } from './log-sum-exp.ts';
-import type { LogitBatch } from './logit-gradient.ts';
+import type { LogitBatch } from './logit-batch.ts';
 import type { SoftTargets } from './objective.ts';
 
 /**

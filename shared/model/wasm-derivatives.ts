@@ -1,5 +1,5 @@
+import type * as tensorflow from '@tensorflow/tfjs';
 import type { backend_util, KernelFunc, TensorInfo } from '@tensorflow/tfjs';
-import type { Tf } from './backend.ts';
 import { makeArena } from './kernels/arena.ts';
 import {
   type Convolution,
@@ -9,6 +9,8 @@ import {
   type Workshop,
 } from './kernels/convolution.ts';
 import { loadKernels, type WindowShape } from './kernels/kernels.ts';
+
+type Tf = typeof tensorflow;
 
 /**
  * What tfjs's wasm backend (4.22) lacks to train any model: the derivatives of convolutions by their filters and of embeddings.

@@ -1,6 +1,6 @@
 import type { Shard } from '../../../shared/data/shard.ts';
 import type { DenseLayer } from '../../../shared/model/dense-layers.ts';
-import type { Mixed } from '../../../shared/model/logit-gradient.ts';
+import type { Mixed } from '../../../shared/model/logit-batch.ts';
 import type { StepRows } from '../../../shared/model/steps.ts';
 import type { UserRecords } from '../../../shared/model/user-loop.ts';
 import { type DenseKernel, makeRowTerms } from './plain-kernels.ts';

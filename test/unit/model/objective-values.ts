@@ -1,5 +1,6 @@
 import type { Tf } from '../../../shared/model/backend.ts';
-import { logitGradient, type Mixed } from '../../../shared/model/logit-gradient.ts';
+import type { Mixed } from '../../../shared/model/logit-batch.ts';
+import { logitGradient } from '../../../shared/model/logit-gradient.ts';
 import { objectiveValue } from '../../../shared/model/losses.ts';
 import type { Objective } from '../../../shared/model/objective.ts';
 
