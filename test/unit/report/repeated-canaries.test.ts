@@ -45,7 +45,7 @@ describe('what repeated runs prove', () => {
   });
 
   test('is nothing from a single run, from runs without canaries, and from runs without a round', () => {
-    const bare = runs(9).map(({ canary: _, ...run }) => run);
+    const bare = runs(9).map(({ seed, manifest: own, reports }) => ({ seed, manifest: own, reports }));
     const unfinished = runs(9).map((run) => ({ ...run, reports: [] }));
     for (const some of [runs(1), bare, unfinished]) {
       expect(repeatedBounds(some)).toEqual([]);
