@@ -31,3 +31,11 @@ export async function simulated(
   });
   return readRun(directory);
 }
+
+/** The same scenario with its declared attack alone: most of a round on a large population is audits, which other tests are for. */
+export function declaredAttackOnly({ federation, ...scenario }: Scenario): Scenario {
+  return {
+    ...scenario,
+    federation: { ...federation, audit: { ...federation.audit, attacks: [], pairs: false } },
+  };
+}
