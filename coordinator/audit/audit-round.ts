@@ -124,14 +124,21 @@ function mislabelledStratum(
   everyone: Evidence,
   options: AuditOptions,
 ): AuditReport['mislabelled'] | undefined {
-  const evidence = evidenceOfUsers(everyone, mislabelledWithReference(everyone.population));
+  const evidence = mislabelledEvidence(everyone);
+  if (evidence === undefined) return undefined;
   const { members, heldOut } = roleCounts(evidence.population);
-  if (members === 0 || heldOut === 0) return undefined;
   const all = attacks[options.attack](evidence);
   if (!isMeasured(all)) return undefined;
   const scores = scoresByRole(evidence.population, all);
   const minimum = minimumDetectableAuc(members, heldOut);
   return { ...evaluated(options.attack, scores, options), members, heldOut, minimumDetectableAuc: minimum };
+}
+
+/** The canaries with wrong labels and who calibrates attacks on them; undefined without members or without held-out ones. */
+function mislabelledEvidence(everyone: Evidence): Evidence | undefined {
+  const evidence = evidenceOfUsers(everyone, mislabelledWithReference(everyone.population));
+  const { members, heldOut } = roleCounts(evidence.population);
+  return members === 0 || heldOut === 0 ? undefined : evidence;
 }
 
 /**
@@ -143,9 +150,8 @@ export async function mislabelledAttacks(
   options: AuditOptions,
   pause: () => Promise<void>,
 ): Promise<AttackResult[]> {
-  const evidence = evidenceOfUsers(everyone, mislabelledWithReference(everyone.population));
-  const { members, heldOut } = roleCounts(evidence.population);
-  if (members === 0 || heldOut === 0) return [];
+  const evidence = mislabelledEvidence(everyone);
+  if (evidence === undefined) return [];
   const { measured } = await scoresOf(evidence, asked(options), pause);
   return Array.from(measured, ([attack, scores]) =>
     evaluated(attack, scoresByRole(evidence.population, scores), options),

@@ -3,12 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { noRollBacks, rollBacksAfter, withinRollBacks } from '../../../coordinator/roll-back.ts';
 import { openStore } from '../../../coordinator/store/store.ts';
 import { sha256 } from '../../../shared/crypto/encoding.ts';
-import { Notice } from '../../../shared/protocol/messages.ts';
-import { Plan } from '../../../shared/protocol/plan.ts';
 import type { RoundReport } from '../../../shared/protocol/report.ts';
-import type { Connect } from '../../../shared/protocol/transport.ts';
 import { aReport } from '../../support/a-report.ts';
 import { aFederationConfig, runTiny, siteFiles, type TinyRun } from '../../support/a-run.ts';
+import { figures, planned } from '../../support/heard-plans.ts';
 import { ledgerRows } from '../../support/ledger-files.ts';
 import { refusalOf, temporaryFolder } from '../../support/temporary.ts';
 
@@ -63,25 +61,6 @@ function aLeakingRun(maxRollBacks: number): TinyRun {
     }),
   };
 }
-
-/** Notes the model of every plan that a site hears. */
-function planned(models: Map<number, string>): (_: unknown, connect: Connect) => Connect {
-  return (_, connect) => (port) =>
-    connect({
-      ...port,
-      notice: (message) => {
-        const notice = Notice.parse(message);
-        if (notice.type === 'plan') {
-          const plan = Plan.parse(JSON.parse(notice.signed.body));
-          models.set(plan.round, plan.model.sha256);
-        }
-        port.notice(message);
-      },
-    });
-}
-
-const figures = (reports: readonly RoundReport[]): unknown[] =>
-  reports.map((own) => ({ ...own, seconds: 0 }));
 
 describe('a run that is rolled back', () => {
   test('goes on from the model within its limits, counts and pays on, and stops when it has gone back often enough', async () => {

@@ -5,12 +5,10 @@ import { averaged } from '../../../coordinator/aggregate/averaging.ts';
 import { storedModel } from '../../../coordinator/checkpoint.ts';
 import { earlyStop } from '../../../coordinator/early-stopping.ts';
 import { openStore } from '../../../coordinator/store/store.ts';
-import { Notice } from '../../../shared/protocol/messages.ts';
-import { Plan } from '../../../shared/protocol/plan.ts';
 import type { RoundReport } from '../../../shared/protocol/report.ts';
-import type { Connect } from '../../../shared/protocol/transport.ts';
 import { aReport } from '../../support/a-report.ts';
 import { aFederationConfig, runTiny, siteFiles, type TinyRun } from '../../support/a-run.ts';
+import { figures, planned } from '../../support/heard-plans.ts';
 import { refusalOf, temporaryFolder } from '../../support/temporary.ts';
 
 const models = fc.integer({ min: 1, max: 5 }).chain((length) =>
@@ -106,25 +104,6 @@ function aRun(change: Record<string, unknown>): TinyRun {
     federation: aFederationConfig(change),
   };
 }
-
-/** Notes the model of every plan that a site hears. */
-function planned(heard: Map<number, string>): (_: unknown, connect: Connect) => Connect {
-  return (_, connect) => (port) =>
-    connect({
-      ...port,
-      notice: (message) => {
-        const notice = Notice.parse(message);
-        if (notice.type === 'plan') {
-          const plan = Plan.parse(JSON.parse(notice.signed.body));
-          heard.set(plan.round, plan.model.sha256);
-        }
-        port.notice(message);
-      },
-    });
-}
-
-const figures = (reports: readonly RoundReport[]): unknown[] =>
-  reports.map((own) => ({ ...own, seconds: 0 }));
 
 describe('a run that averages', () => {
   const change = { rounds: 2, averaging: { decay: 0.5 } };
