@@ -32,6 +32,7 @@ export interface Kernels {
   readonly padRows: Loop<'rows columns from to row'>;
   readonly activate: Loop<'kind rows columns c row'>;
   readonly multiplySlope: Loop<'kind rows columns output gradient row'>;
+  readonly crossEntropy: Loop<'users units offsets labels logits gradient row losses'>;
   readonly widen: Loop<'rows columns from fromRow to toRow'>;
   readonly narrowPlusOne: Loop<'rows columns from fromRow to toRow'>;
   readonly gram: Loop<'m first k a b row c cRow'>;
