@@ -1,5 +1,5 @@
 import type { Evidence } from './evidence.ts';
-import { type AuditPopulation, usersWithRole } from './population.ts';
+import { type AuditPopulation, pickedScores, usersWithRole } from './population.ts';
 
 /** Why an attack has no scores: it is reported as not measured, never as a constant score that looks like chance. */
 export interface NotMeasured {
@@ -45,12 +45,15 @@ export function withNeutral(
 
 /** Scores of the reference users, in user order. */
 export function referenceScores(population: AuditPopulation, scores: Float64Array): Float64Array {
-  return Float64Array.from(usersWithRole(population, 'reference'), (user) => scores[user] ?? 0);
+  return pickedScores(scores, usersWithRole(population, 'reference'));
 }
 
 /** Mean and standard deviation (0 for fewer than two values). */
 export function momentsOf(values: Float64Array): { readonly mean: number; readonly spread: number } {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] ?? 0;
+  const mean = sum / values.length;
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += ((values[i] ?? 0) - mean) ** 2;
   return { mean, spread: values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1)) };
 }

@@ -105,12 +105,12 @@ function permuted(groups: TieGroups, rng: Rng): TieGroups {
   const nonMembers = new Int32Array(groups.members.length);
   let needed = groups.numMembers;
   let remaining = groups.numMembers + groups.numNonMembers;
-  groups.members.forEach((count, group) => {
-    const tied = count + (groups.nonMembers[group] ?? 0);
+  for (let group = 0; group < members.length; group++) {
+    const tied = (groups.members[group] ?? 0) + (groups.nonMembers[group] ?? 0);
     const before = needed;
     for (let user = 0; user < tied; user++, remaining--) if (rng.uniform() * remaining < needed) needed--;
     members[group] = before - needed;
     nonMembers[group] = tied - (before - needed);
-  });
+  }
   return { ...groups, members, nonMembers };
 }

@@ -20,7 +20,7 @@ export interface Evidence {
 
 /** Mean of a signal over each user's records, shape (numUsers,), from values of shape (numRecords,). Throws DATA_EMPTY. */
 export function userMeans(population: AuditPopulation, perRecord: Float32Array): Float32Array {
-  return Float32Array.from(meanByUser(population, (record) => perRecord[record] ?? 0));
+  return new Float32Array(meanByUser(population, (record) => perRecord[record] ?? 0));
 }
 
 /**
@@ -29,14 +29,16 @@ export function userMeans(population: AuditPopulation, perRecord: Float32Array):
  */
 export function meanByUser(population: AuditPopulation, valueOf: (record: number) => number): Float64Array {
   const { roles, recordOffsets } = population;
-  return Float64Array.from(roles, (_, user) => {
+  const means = new Float64Array(roles.length);
+  for (let user = 0; user < means.length; user++) {
     const start = recordOffsets[user] ?? 0;
     const end = recordOffsets[user + 1] ?? start;
     if (end <= start) throw withoutRecords(user);
     let sum = 0;
     for (let record = start; record < end; record++) sum += valueOf(record);
-    return sum / (end - start);
-  });
+    means[user] = sum / (end - start);
+  }
+  return means;
 }
 
 /**
@@ -49,12 +51,16 @@ export function summaryByUser(
   summarise: (values: Float64Array) => number,
 ): Float64Array {
   const { roles, recordOffsets } = population;
-  return Float64Array.from(roles, (_, user) => {
+  const summaries = new Float64Array(roles.length);
+  for (let user = 0; user < summaries.length; user++) {
     const start = recordOffsets[user] ?? 0;
     const end = recordOffsets[user + 1] ?? start;
     if (end <= start) throw withoutRecords(user);
-    return summarise(Float64Array.from({ length: end - start }, (__, index) => valueOf(start + index)));
-  });
+    const values = new Float64Array(end - start);
+    for (let record = start; record < end; record++) values[record - start] = valueOf(record);
+    summaries[user] = summarise(values);
+  }
+  return summaries;
 }
 
 function withoutRecords(user: number): ParleyError {

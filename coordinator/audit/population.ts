@@ -78,7 +78,11 @@ export function numRecords(population: AuditPopulation): number {
 
 /** Indices of the users with a role, ascending. */
 export function usersWithRole(population: AuditPopulation, role: Role): Int32Array {
-  return Int32Array.from(population.roles.flatMap((own, user) => (own === role ? [user] : [])));
+  const { roles } = population;
+  const users = new Int32Array(roles.length);
+  let count = 0;
+  for (let user = 0; user < roles.length; user++) if (roles[user] === role) users[count++] = user;
+  return users.slice(0, count);
 }
 
 /** Indices of the records of some users, user by user. */
@@ -109,9 +113,16 @@ export interface ScoresByRole {
 /** Picks the scores of the member users and of the held-out users, in user order. */
 export function scoresByRole(population: AuditPopulation, scores: Float64Array): ScoresByRole {
   return {
-    members: scores.filter((_, user) => population.roles[user] === 'member'),
-    heldOut: scores.filter((_, user) => population.roles[user] === 'held-out'),
+    members: pickedScores(scores, usersWithRole(population, 'member')),
+    heldOut: pickedScores(scores, usersWithRole(population, 'held-out')),
   };
+}
+
+/** The scores of some users, in their order. */
+export function pickedScores(scores: Float64Array, users: Int32Array): Float64Array {
+  const picked = new Float64Array(users.length);
+  for (let index = 0; index < picked.length; index++) picked[index] = scores[users[index] ?? 0] ?? Number.NaN;
+  return picked;
 }
 
 function freshCountsOf({ freshCounts, roles }: AuditPopulation): Int32Array {

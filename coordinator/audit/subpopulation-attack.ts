@@ -2,7 +2,7 @@ import type { AuditReport, GroupResult } from '../../shared/protocol/audit-repor
 import { benjaminiHochberg, holm, mannWhitneyPValue } from '../../shared/stats/tests.ts';
 import { groupFigures } from './group-figures.ts';
 import { declaredGroups, fallbackOf, type Group, isTestable } from './groups.ts';
-import type { AuditPopulation } from './population.ts';
+import { type AuditPopulation, pickedScores } from './population.ts';
 
 /** How groups are tested. */
 export interface SubpopulationOptions {
@@ -31,8 +31,8 @@ export function subpopulationAttack(
   const { groups } = declaredGroups(population, options.pairs ?? false);
   const testable = groups.filter((group) => isTestable(group, options.minGroupSize));
   const samples = testable.map(({ members, heldOut }) => ({
-    members: scoresOf(scores, members),
-    heldOut: scoresOf(scores, heldOut),
+    members: pickedScores(scores, members),
+    heldOut: pickedScores(scores, heldOut),
   }));
   const adjusted = adjustments[options.multipleTesting](
     Float64Array.from(samples, ({ members, heldOut }) => mannWhitneyPValue(members, heldOut)),
@@ -61,10 +61,6 @@ export function worstGroup(results: readonly GroupResult[]): AuditReport['worstG
 }
 
 const adjustments = { holm, 'benjamini-hochberg': benjaminiHochberg };
-
-function scoresOf(scores: Float64Array, users: Int32Array): Float64Array {
-  return Float64Array.from(users, (user) => scores[user] ?? Number.NaN);
-}
 
 function notTestable(group: Group, { minGroupSize }: SubpopulationOptions): GroupResult {
   const { column, value } = group;

@@ -1,4 +1,5 @@
 import { createCipheriv, createHash, randomBytes } from 'node:crypto';
+import { endianness } from 'node:os';
 import type { Seed } from '../units.ts';
 
 /**
@@ -9,6 +10,9 @@ export interface Rng {
   readonly kind: 'secure' | 'seeded';
   /** Uniform 32-bit unsigned integer. */
   uint32(): number;
+  /** Words, possibly none, that `uint32` will hand out next, for reading many at once; `skip` says how many were read. */
+  ahead(): Uint32Array;
+  skip(count: number): void;
   /** Uniform on the 2^53 multiples of 2^-53 in [0, 1). */
   uniform(): number;
   /** `length` fresh random bytes, never the ones that `uint32` or `uniform` hand out. */
@@ -38,33 +42,41 @@ function digest(text: string): Uint8Array {
   return createHash('sha256').update(text).digest();
 }
 
-const blockBytes = 1 << 16;
-const firstBlockBytes = 1 << 10;
+const firstBlock = new Uint8Array(1 << 10);
+const block = new Uint8Array(1 << 16);
 
 function stream(kind: Rng['kind'], key: Uint8Array, fork: (label: string) => Rng): Rng {
   const cipher = createCipheriv('aes-256-ctr', key, new Uint8Array(16));
-  let block = new DataView(new ArrayBuffer(0));
-  let offset = 0;
-  let nextBytes = firstBlockBytes;
-
+  let words = new Uint32Array(0);
+  let next = 0;
   // Small first block: many streams serve one user and a handful of numbers.
+  let zeros = firstBlock;
+
   const refill = (): void => {
-    const cipherBytes = cipher.update(new Uint8Array(nextBytes));
-    block = new DataView(cipherBytes.buffer, cipherBytes.byteOffset, cipherBytes.byteLength);
-    nextBytes = blockBytes;
-    offset = 0;
+    words = littleEndianWords(cipher.update(zeros));
+    zeros = block;
+    next = 0;
   };
   const uint32 = (): number => {
-    if (offset + 4 > block.byteLength) refill();
-    const value = block.getUint32(offset, true);
-    offset += 4;
-    return value;
+    if (next === words.length) refill();
+    return words[next++] ?? 0;
   };
   return {
     kind,
     uint32,
+    ahead: () => words.subarray(next),
+    skip: (count) => {
+      next += count;
+    },
     uniform: () => (uint32() * 0x200000 + (uint32() >>> 11)) / 2 ** 53,
     bytes: (length) => new Uint8Array(cipher.update(new Uint8Array(length))),
     fork,
   };
+}
+
+/** Little-endian on every machine, so that a seed gives the same numbers everywhere. */
+function littleEndianWords(bytes: Buffer): Uint32Array<ArrayBuffer> {
+  const aligned = new Uint8Array(bytes);
+  if (endianness() === 'BE') Buffer.from(aligned.buffer).swap32();
+  return new Uint32Array(aligned.buffer);
 }

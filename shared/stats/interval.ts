@@ -108,7 +108,8 @@ function delongOfTieGroups(groups: TieGroups): AucEstimate {
   let nonMembersBelow = 0;
   let memberSquares = 0;
   let nonMemberSquares = 0;
-  groups.members.forEach((memberCount, group) => {
+  for (let group = 0; group < groups.members.length; group++) {
+    const memberCount = groups.members[group] ?? 0;
     const nonMemberCount = groups.nonMembers[group] ?? 0;
     const memberPlacement = (nonMembersBelow + 0.5 * nonMemberCount) / numNonMembers;
     const nonMemberPlacement = 1 - (membersBelow + 0.5 * memberCount) / numMembers;
@@ -116,7 +117,7 @@ function delongOfTieGroups(groups: TieGroups): AucEstimate {
     nonMemberSquares += nonMemberCount * (nonMemberPlacement - auc) ** 2;
     membersBelow += memberCount;
     nonMembersBelow += nonMemberCount;
-  });
+  }
   const ofMembers = memberSquares / (numMembers - 1) / numMembers;
   const ofNonMembers = nonMemberSquares / (numNonMembers - 1) / numNonMembers;
   return { auc, standardError: Math.sqrt(ofMembers + ofNonMembers) };

@@ -12,10 +12,6 @@ export interface Roc {
   readonly falsePositives: Int32Array;
   /** Shape (numPoints,), non-decreasing: members at or above each threshold. */
   readonly truePositives: Int32Array;
-  /** Shape (numPoints,), falsePositives / numNonMembers. */
-  readonly fpr: Float64Array;
-  /** Shape (numPoints,), truePositives / numMembers. */
-  readonly tpr: Float64Array;
 }
 
 /**
@@ -28,15 +24,11 @@ export function rocCurve(members: Float64Array, nonMembers: Float64Array): Roc {
 
 /** The same from tie groups, in O(numGroups). */
 export function rocOfTieGroups(groups: TieGroups): Roc {
-  const falsePositives = cumulativeFromAbove(groups.nonMembers);
-  const truePositives = cumulativeFromAbove(groups.members);
   return {
     numMembers: groups.numMembers,
     numNonMembers: groups.numNonMembers,
-    falsePositives,
-    truePositives,
-    fpr: Float64Array.from(falsePositives, (count) => count / groups.numNonMembers),
-    tpr: Float64Array.from(truePositives, (count) => count / groups.numMembers),
+    falsePositives: cumulativeFromAbove(groups.nonMembers),
+    truePositives: cumulativeFromAbove(groups.members),
   };
 }
 
@@ -52,11 +44,11 @@ export function auc(members: Float64Array, nonMembers: Float64Array): number {
 export function aucOfTieGroups(groups: TieGroups): number {
   let nonMembersBelow = 0;
   let wins = 0;
-  groups.members.forEach((memberCount, group) => {
+  for (let group = 0; group < groups.members.length; group++) {
     const nonMemberCount = groups.nonMembers[group] ?? 0;
-    wins += memberCount * (nonMembersBelow + 0.5 * nonMemberCount);
+    wins += (groups.members[group] ?? 0) * (nonMembersBelow + 0.5 * nonMemberCount);
     nonMembersBelow += nonMemberCount;
-  });
+  }
   return wins / (groups.numMembers * groups.numNonMembers);
 }
 
@@ -71,8 +63,11 @@ export function thinned(roc: Roc, points: number): [fpr: number, tpr: number][] 
     const target = point === 0 ? 0 : roc.numNonMembers ** ((point - points) / points);
     kept.add(lastAtMost(roc.falsePositives, target * roc.numNonMembers));
   }
-  kept.add(roc.fpr.length - 1);
-  return [...kept].map((index) => [roc.fpr[index] ?? 0, roc.tpr[index] ?? 0]);
+  kept.add(roc.falsePositives.length - 1);
+  return [...kept].map((index) => [
+    (roc.falsePositives[index] ?? 0) / roc.numNonMembers,
+    (roc.truePositives[index] ?? 0) / roc.numMembers,
+  ]);
 }
 
 /**
@@ -93,9 +88,9 @@ export function lastAtMost(counts: Int32Array, limit: number): number {
 function cumulativeFromAbove(counts: Int32Array): Int32Array {
   const cumulative = new Int32Array(counts.length + 1);
   let total = 0;
-  counts.toReversed().forEach((count, index) => {
-    total += count;
+  for (let index = 0; index < counts.length; index++) {
+    total += counts[counts.length - 1 - index] ?? 0;
     cumulative[index + 1] = total;
-  });
+  }
   return cumulative;
 }

@@ -1,4 +1,5 @@
 import { ParleyError } from '../errors.ts';
+import { ascending } from './ascending.ts';
 
 /**
  * The scores of members and non-members pooled and sorted, with equal scores gathered into one group: all that rank
@@ -26,7 +27,9 @@ export function tieGroups(members: Float64Array, nonMembers: Float64Array): TieG
   const nonMemberCounts = new Int32Array(memberCounts.length);
   let numGroups = 0;
   for (let m = 0, n = 0; m < members.length || n < nonMembers.length; numGroups++) {
-    const score = Math.min(sortedMembers[m] ?? Infinity, sortedNonMembers[n] ?? Infinity);
+    const member = m < members.length ? (sortedMembers[m] ?? 0) : Infinity;
+    const nonMember = n < nonMembers.length ? (sortedNonMembers[n] ?? 0) : Infinity;
+    const score = member < nonMember ? member : nonMember;
     const memberEnd = endOfTies(sortedMembers, m, score);
     const nonMemberEnd = endOfTies(sortedNonMembers, n, score);
     memberCounts[numGroups] = memberEnd - m;
@@ -48,18 +51,17 @@ function sorted(scores: Float64Array, role: string): Float64Array {
       'DATA_EMPTY',
       `rank statistics need at least one ${role} score and got none; check how users were assigned`,
     );
-  const ascending = scores.toSorted();
-  // Typed arrays sort NaN to the end.
-  if (Number.isNaN(ascending.at(-1)))
+  const inOrder = ascending(scores);
+  if (Number.isNaN(inOrder.at(-1)))
     throw new ParleyError(
       'NON_FINITE',
       `a ${role} score is not a number; scores must be comparable, so check the signals they come from`,
     );
-  return ascending;
+  return inOrder;
 }
 
-function endOfTies(ascending: Float64Array, start: number, score: number): number {
+function endOfTies(inOrder: Float64Array, start: number, score: number): number {
   let end = start;
-  while (ascending[end] === score) end++;
+  while (end < inOrder.length && inOrder[end] === score) end++;
   return end;
 }

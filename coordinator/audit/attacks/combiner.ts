@@ -1,7 +1,13 @@
 import type { Rng } from '../../../shared/random/rng.ts';
 import { shuffled } from '../../../shared/random/sample.ts';
 import { momentsOf, type NotMeasured } from '../attack.ts';
-import { type AuditPopulation, type Role, type ScoresByRole, usersWithRole } from '../population.ts';
+import {
+  type AuditPopulation,
+  pickedScores,
+  type Role,
+  type ScoresByRole,
+  usersWithRole,
+} from '../population.ts';
 import { normalMatrix, rowsOf, solved, times, transposedTimes } from './linear.ts';
 
 /** Scores of the half of the audit users that the combination was not trained on. */
@@ -110,7 +116,7 @@ function isRole({ roles }: AuditPopulation, user: number, role: Role): boolean {
 }
 
 function standardised(column: Float64Array, train: Int32Array): Float64Array {
-  const { mean, spread } = momentsOf(Float64Array.from(train, (user) => column[user] ?? 0));
+  const { mean, spread } = momentsOf(pickedScores(column, train));
   return column.map((value) => {
     const score = (value - mean) / (spread > 0 ? spread : 1);
     return Math.max(-largestScore, Math.min(largestScore, score));

@@ -43,13 +43,8 @@ const leastPivot = 1e-12;
 export function normalMatrix(features: Float64Array, weights: Float64Array, ridge: number): Float64Array {
   const n = features.length / weights.length;
   const matrix = new Float64Array(n * n);
-  weights.forEach((weight, row) => {
-    for (let i = 0; i < n; i++) {
-      const scaled = weight * (features[row * n + i] ?? 0);
-      for (let j = 0; j <= i; j++)
-        matrix[i * n + j] = (matrix[i * n + j] ?? 0) + scaled * (features[row * n + j] ?? 0);
-    }
-  });
+  for (let row = 0; row < weights.length; row++)
+    addOuterSquare(matrix, features.subarray(row * n, (row + 1) * n), weights[row] ?? 0);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < i; j++) matrix[j * n + i] = matrix[i * n + j] ?? 0;
     if (i > 0) matrix[i * n + i] = (matrix[i * n + i] ?? 0) + ridge;
@@ -57,33 +52,45 @@ export function normalMatrix(features: Float64Array, weights: Float64Array, ridg
   return matrix;
 }
 
+/** Lower triangle of `matrix` += weight * x x', for x of shape (n,). */
+function addOuterSquare(matrix: Float64Array, x: Float64Array, weight: number): void {
+  const n = x.length;
+  for (let i = 0; i < n; i++) {
+    const scaled = weight * (x[i] ?? 0);
+    const to = i * n;
+    for (let j = 0; j <= i; j++) matrix[to + j] = (matrix[to + j] ?? 0) + scaled * (x[j] ?? 0);
+  }
+}
+
 /** X' v, shape (n,), of `features`, shape (numRows, n), and `values`, shape (numRows,). */
 export function transposedTimes(features: Float64Array, values: Float64Array): Float64Array {
   const n = features.length / values.length;
   const product = new Float64Array(n);
-  values.forEach((value, row) => {
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row] ?? 0;
     for (let i = 0; i < n; i++) product[i] = (product[i] ?? 0) + value * (features[row * n + i] ?? 0);
-  });
+  }
   return product;
 }
 
 /** X w, shape (numRows,), of `features`, shape (numRows, n), and coefficients, shape (n,). */
 export function times(features: Float64Array, coefficients: Float64Array): Float64Array {
   const n = coefficients.length;
-  return Float64Array.from({ length: features.length / n }, (_, row) => {
+  const product = new Float64Array(features.length / n);
+  for (let row = 0; row < product.length; row++) {
     let sum = 0;
     for (let i = 0; i < n; i++) sum += (features[row * n + i] ?? 0) * (coefficients[i] ?? 0);
-    return sum;
-  });
+    product[row] = sum;
+  }
+  return product;
 }
 
 /** Features of some users with the intercept first, shape (users.length, columns + 1), from columns of shape (numUsers,). */
 export function rowsOf(columns: readonly Float64Array[], users: Int32Array): Float64Array {
   const width = columns.length + 1;
   const rows = new Float64Array(users.length * width);
-  users.forEach((user, row) => {
-    rows[row * width] = 1;
-    for (const [index, column] of columns.entries()) rows[row * width + index + 1] = column[user] ?? 0;
-  });
+  for (let row = 0; row < users.length; row++) rows[row * width] = 1;
+  for (const [index, column] of columns.entries())
+    for (let row = 0; row < users.length; row++) rows[row * width + index + 1] = column[users[row] ?? 0] ?? 0;
   return rows;
 }

@@ -1,6 +1,6 @@
 import { type Attack, momentsOf } from '../attack.ts';
 import { meanByUser } from '../evidence.ts';
-import { type AuditPopulation, recordCounts, usersWithRole } from '../population.ts';
+import { type AuditPopulation, pickedScores, recordCounts, usersWithRole } from '../population.ts';
 import { normalMatrix, rowsOf, solved, times, transposedTimes } from './linear.ts';
 
 /** Mean and logarithm of the standard deviation of a score, each linear in features: shape (numFeatures,) with the intercept. */
@@ -67,10 +67,7 @@ export const quantile: Attack = ({ population, initial, current }) => {
   const initialLoss = meanByUser(population, (record) => initial.loss[record] ?? 0);
   const columns = publicColumns(population, initialLoss).map((column) => standardised(column, reference));
   const scores = standardised(margin, reference);
-  const head = fittedGaussian(
-    rowsOf(columns, reference),
-    Float64Array.from(reference, (user) => scores[user] ?? 0),
-  );
+  const head = fittedGaussian(rowsOf(columns, reference), pickedScores(scores, reference));
   const all = rowsOf(
     columns,
     Int32Array.from(population.roles, (_, user) => user),
@@ -93,7 +90,7 @@ function publicColumns(population: AuditPopulation, initialLoss: Float64Array): 
 
 /** Mean 0 and standard deviation 1 over the reference users. */
 function standardised(column: Float64Array, reference: Int32Array): Float64Array {
-  const { mean, spread } = momentsOf(Float64Array.from(reference, (user) => column[user] ?? 0));
+  const { mean, spread } = momentsOf(pickedScores(column, reference));
   return column.map((value) => (value - mean) / (spread > 0 ? spread : 1));
 }
 

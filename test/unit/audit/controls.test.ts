@@ -14,6 +14,8 @@ const rng = seededRng(Seed.parse(3));
 const broken: Rng = {
   kind: 'seeded',
   uint32: () => 4_000_000_000,
+  ahead: () => new Uint32Array(0),
+  skip: () => undefined,
   uniform: () => 0.9,
   bytes: (n) => new Uint8Array(n),
   fork: () => broken,

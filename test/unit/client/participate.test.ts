@@ -228,6 +228,10 @@ function watched(rng: Rng, label: string, log: string[]): Rng {
   return {
     kind: rng.kind,
     uint32: () => drawn(rng.uint32()),
+    ahead: () => drawn(rng.ahead()),
+    skip: (count) => {
+      rng.skip(count);
+    },
     uniform: () => drawn(rng.uniform()),
     bytes: (length) => drawn(rng.bytes(length)),
     fork: (fork) => watched(rng.fork(fork), fork, log),

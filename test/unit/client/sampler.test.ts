@@ -96,7 +96,7 @@ describe('a site that draws its noise as a discrete Gaussian', () => {
 /** A stream that must not be drawn from. */
 const untouched: Rng = {
   kind: 'seeded',
-  ...{ uint32: touched, uniform: touched, bytes: touched },
+  ...{ uint32: touched, ahead: touched, skip: touched, uniform: touched, bytes: touched },
   fork: () => untouched,
 };
 

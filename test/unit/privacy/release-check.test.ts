@@ -30,6 +30,7 @@ function tampered(noise: NoiseVector, change: (value: number, index: number) => 
 const layouts = fc.array(fc.integer({ min: 1, max: 150 }), { minLength: 1, maxLength: 12 });
 const multipliers = fc.double({ min: 0.01, max: 50, noNaN: true });
 const clipNorms = fc.double({ min: 1e-3, max: 1e3, noNaN: true });
+const rounded = (value: number): number => Math.round(value * 2 ** 53) / 2 ** 53;
 const samplers = fc.constantFrom('rounded-gaussian', 'discrete-gaussian');
 
 describe('checkRelease', () => {
@@ -50,7 +51,8 @@ describe('checkRelease', () => {
 
   test('never refuses a sound release, whatever the data: sums of any direction and shape up to n C', () => {
     const directions = fc.array(
-      fc.oneof(fc.constantFrom(0, 1, -1, 1e-30), fc.double({ min: -1, max: 1, noNaN: true })),
+      // No denormals: the sum below could not be made as long as it says.
+      fc.oneof(fc.constantFrom(0, 1, -1, 1e-30), fc.double({ min: -1, max: 1, noNaN: true }).map(rounded)),
       {
         minLength: 1,
         maxLength: 20,

@@ -20,6 +20,7 @@ function scripted(words: readonly number[], uniforms: readonly number[] = []): R
   };
   return {
     ...seeded(1),
+    ahead: () => new Uint32Array(0),
     uint32: () => next(wordsLeft),
     uniform: () => next(uniformsLeft),
     left: () => wordsLeft.length + uniformsLeft.length,
