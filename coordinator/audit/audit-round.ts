@@ -79,9 +79,9 @@ export async function auditRound(
     await pause();
   }
   const [user, others] = apart(results, options.attack);
-  const groups = subpopulationAttack(population, declared, options);
-  await pause();
   const fixed = declaredGroups(population, options.pairs);
+  const groups = subpopulationAttack(fixed.groups, declared, options);
+  await pause();
   const vulnerable = vulnerableUsers(population, declared, { ...fixed, minGroupSize: options.minGroupSize });
   const mislabelled = mislabelledStratum(everyone, options);
   await pause();

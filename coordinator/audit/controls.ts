@@ -99,7 +99,10 @@ const stretch = 5;
 /** Of adding up 200 AUCs. */
 const rounding = 1e-12;
 
-/** The same scores with the roles dealt out anew: selection sampling (Knuth, Algorithm S), every choice equally likely. */
+/**
+ * The same scores with the roles dealt out anew: selection sampling (Knuth, Algorithm S), every choice equally likely to 2^-32,
+ * which is plenty for a control.
+ */
 function permuted(groups: TieGroups, rng: Rng): TieGroups {
   const members = new Int32Array(groups.members.length);
   const nonMembers = new Int32Array(groups.members.length);
@@ -108,7 +111,8 @@ function permuted(groups: TieGroups, rng: Rng): TieGroups {
   for (let group = 0; group < members.length; group++) {
     const tied = (groups.members[group] ?? 0) + (groups.nonMembers[group] ?? 0);
     const before = needed;
-    for (let user = 0; user < tied; user++, remaining--) if (rng.uniform() * remaining < needed) needed--;
+    for (let user = 0; user < tied; user++, remaining--)
+      if (rng.uint32() * remaining < needed * 2 ** 32) needed--;
     members[group] = before - needed;
     nonMembers[group] = tied - (before - needed);
   }

@@ -58,11 +58,9 @@ export function mergePopulations(parts: readonly PopulationPart[]): AuditPopulat
   const populations = parts.map(({ population }) => population);
   return {
     roles: populations.flatMap(({ roles }) => roles),
-    recordOffsets: offsetsOf(
-      Int32Array.from(populations.flatMap((population) => [...recordCounts(population)])),
-    ),
-    labels: Int32Array.from(populations.flatMap(({ labels }) => [...labels])),
-    freshCounts: Int32Array.from(populations.flatMap((population) => [...freshCountsOf(population)])),
+    recordOffsets: offsetsOf(concatenated(populations.map(recordCounts))),
+    labels: concatenated(populations.map(({ labels }) => labels)),
+    freshCounts: concatenated(populations.map(freshCountsOf)),
     numClasses: agreedClasses(parts),
     subpopulations: [siteColumn(parts), ...columnNames(populations).map((name) => merged(name, populations))],
     names: parts.flatMap(({ name, population }) => population.roles.map((_, user) => `${name}#${user}`)),
@@ -160,30 +158,37 @@ function columnNames(populations: readonly AuditPopulation[]): string[] {
 }
 
 function merged(name: string, populations: readonly AuditPopulation[]): SubpopulationColumn {
-  const values = populations.flatMap(({ roles, subpopulations }) => {
-    const own = subpopulations.find(({ column }) => column === name);
-    return roles.map((_, user) => own?.vocabulary[own.codes[user] ?? -1] ?? notRecorded);
-  });
-  const declared = populations.flatMap(({ subpopulations }) =>
-    subpopulations.filter(({ column }) => column === name).flatMap(({ vocabulary }) => vocabulary),
+  const columns = populations.map(({ subpopulations }) =>
+    subpopulations.find(({ column }) => column === name),
   );
-  return coded(name === 'site' ? 'site (declared)' : name, values, declared);
+  const declared = [...new Set(columns.flatMap((own) => own?.vocabulary ?? []))];
+  const codeOf = new Map([...declared, notRecorded].map((value, code) => [value, code]));
+  const missing = codeOf.get(notRecorded) ?? -1;
+  const codes = columns.map((own, part) => {
+    // Each value is looked up once, not once for each user.
+    const renamed = own?.vocabulary.map((value) => codeOf.get(value) ?? missing) ?? [];
+    const numUsers = populations[part]?.roles.length ?? 0;
+    return own?.codes.map((code) => renamed[code] ?? missing) ?? new Int32Array(numUsers).fill(missing);
+  });
+  const all = concatenated(codes);
+  const isUsed = missing < declared.length || all.includes(missing);
+  const vocabulary = isUsed && missing === declared.length ? [...declared, notRecorded] : declared;
+  return { column: name === 'site' ? 'site (declared)' : name, vocabulary, codes: all };
 }
 
 function siteColumn(parts: readonly PopulationPart[]): SubpopulationColumn {
-  const values = parts.flatMap(({ name, population }) => population.roles.map(() => name));
-  return coded(
-    'site',
-    values,
-    parts.map(({ name }) => name),
-  );
+  const codes = parts.map(({ population }, code) => new Int32Array(population.roles.length).fill(code));
+  return { column: 'site', vocabulary: parts.map(({ name }) => name), codes: concatenated(codes) };
 }
 
-/** A column from its values by name; declared values that no user has stay in the vocabulary. */
-function coded(column: string, values: readonly string[], declared: readonly string[]): SubpopulationColumn {
-  const vocabulary = [...new Set([...declared, ...values])];
-  const codeOf = new Map(vocabulary.map((value, code) => [value, code]));
-  return { column, vocabulary, codes: Int32Array.from(values, (value) => codeOf.get(value) ?? -1) };
+function concatenated(parts: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
 }
 
 function agreedClasses(parts: readonly PopulationPart[]): number {

@@ -1,15 +1,13 @@
 import type { AuditReport, GroupResult } from '../../shared/protocol/audit-report.ts';
 import { benjaminiHochberg, holm, mannWhitneyPValue } from '../../shared/stats/tests.ts';
 import { groupFigures } from './group-figures.ts';
-import { declaredGroups, fallbackOf, type Group, isTestable } from './groups.ts';
-import { type AuditPopulation, pickedScores } from './population.ts';
+import { fallbackOf, type Group, isTestable } from './groups.ts';
+import { pickedScores } from './population.ts';
 
 /** How groups are tested. */
 export interface SubpopulationOptions {
   /** Members and held-out users that a group needs, each. */
   readonly minGroupSize: number;
-  /** Whether combinations of two columns are groups too; they are not when left out. */
-  readonly pairs?: boolean;
   readonly multipleTesting: AuditReport['multipleTesting'];
   readonly fprs: readonly number[];
   /** Confidence level of all groups' AUC intervals together, and 1 - the level of the tests. */
@@ -24,11 +22,10 @@ export interface SubpopulationOptions {
  * as not testable, with the reason and the group whose test stands for them. After Rezaei and Liu (2022).
  */
 export function subpopulationAttack(
-  population: AuditPopulation,
+  groups: readonly Group[],
   scores: Float64Array,
   options: SubpopulationOptions,
 ): GroupResult[] {
-  const { groups } = declaredGroups(population, options.pairs ?? false);
   const testable = groups.filter((group) => isTestable(group, options.minGroupSize));
   const samples = testable.map(({ members, heldOut }) => ({
     members: pickedScores(scores, members),

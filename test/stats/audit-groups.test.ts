@@ -97,7 +97,7 @@ describe('users who never trained', () => {
       const rng = root.fork(`family ${audit}`);
       const given = population(rng, 900, 0);
       const scores = honestScores(rng, given);
-      const results = subpopulationAttack(given, scores, options);
+      const results = subpopulationAttack(declaredGroups(given, true).groups, scores, options);
       if (results.some((result) => result.status === 'tested' && result.rejected)) accused++;
       const { members, heldOut } = scoresByRole(given, scores);
       const advantage = advantageAt(members, heldOut)!;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { AuditOptions, auditRound } from '../../coordinator/audit/audit-round.ts';
 import { negativeControl } from '../../coordinator/audit/controls.ts';
 import type { Evidence } from '../../coordinator/audit/evidence.ts';
+import { declaredGroups } from '../../coordinator/audit/groups.ts';
 import { judge, LeakagePolicy } from '../../coordinator/audit/leakage-policy.ts';
 import type { AuditPopulation, Role } from '../../coordinator/audit/population.ts';
 import { subpopulationAttack } from '../../coordinator/audit/subpopulation-attack.ts';
@@ -115,7 +116,11 @@ function groupPValue(population: AuditPopulation, scores: Float64Array, code: nu
     vocabulary: [`${code}`],
     codes: column!.codes.map((own) => (own === code ? 0 : -1)),
   };
-  const [result] = subpopulationAttack({ ...population, subpopulations: [alone] }, scores, options);
+  const [result] = subpopulationAttack(
+    declaredGroups({ ...population, subpopulations: [alone] }, false).groups,
+    scores,
+    options,
+  );
   if (result?.status !== 'tested') throw new Error(`group ${code} was not tested`);
   return result.pValue;
 }

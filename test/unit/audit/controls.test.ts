@@ -65,7 +65,7 @@ describe('negativeControl', () => {
     let calls = 0;
     const extreme: Rng = {
       ...broken,
-      uniform: () => (Math.floor(calls++ / 80) % 2 === 0 ? 0 : 1 - 2 ** -53),
+      uint32: () => (Math.floor(calls++ / 80) % 2 === 0 ? 0 : 2 ** 32 - 1),
     };
     const control = await negativeControl(high, low, { rng: extreme, pause });
     expect(control.auc).toBeCloseTo(0.5, 12);
@@ -77,7 +77,7 @@ describe('negativeControl', () => {
     const high = Float64Array.from({ length: 40 }, (_, i) => i + 100);
     const low = Float64Array.from({ length: 40 }, (_, i) => i);
     const stream = rng.fork('leaning');
-    const leaning = { ...stream, uniform: () => stream.uniform() ** 1.15 };
+    const leaning = { ...stream, uint32: () => Math.floor(stream.uniform() ** 1.15 * 2 ** 32) };
     const control = await negativeControl(high, low, { rng: leaning, pause });
     expect(control).toMatchObject({ passed: false });
     expect(control.high).toBeGreaterThan(0.55);

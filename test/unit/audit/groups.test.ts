@@ -104,7 +104,11 @@ describe('groups that are too small', () => {
     sex: { vocabulary: ['f', 'm'], codes: roles.map((_, user) => (user < 180 ? 0 : 1)) },
     ward: { vocabulary: ['a', 'b'], codes: roles.map((_, user) => (user < 160 || user >= 190 ? 0 : 1)) },
   });
-  const results = subpopulationAttack(given, standardNormals(seededRng(Seed.parse(5)), 200), options);
+  const results = subpopulationAttack(
+    declaredGroups(given, true).groups,
+    standardNormals(seededRng(Seed.parse(5)), 200),
+    options,
+  );
 
   test('name the group whose test stands for them, and none is missing', () => {
     const named = results.map((result) => [
@@ -137,7 +141,7 @@ describe('a leak that hides in a pair', () => {
       sex: { vocabulary: ['f', 'm'], codes: sex },
       ward: { vocabulary: ['a', 'b', 'c', 'd'], codes: ward },
     });
-    const results = subpopulationAttack(given, scores, options);
+    const results = subpopulationAttack(declaredGroups(given, true).groups, scores, options);
     expect(worstGroup(results)).toMatchObject({ column: 'sex & ward', value: 'm & c' });
     const found = results.find(({ value }) => value === 'm & c');
     expect(found).toMatchObject({ rejected: true });

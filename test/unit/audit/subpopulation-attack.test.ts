@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { conformalPValues } from '../../../coordinator/audit/conformal.ts';
+import { declaredGroups } from '../../../coordinator/audit/groups.ts';
 import type { AuditPopulation } from '../../../coordinator/audit/population.ts';
 import {
   type SubpopulationOptions,
@@ -51,7 +52,7 @@ function grouped(shift: number): { population: AuditPopulation; scores: Float64A
 
 describe('subpopulationAttack', () => {
   const { population, scores } = grouped(2);
-  const results = subpopulationAttack(population, scores, options);
+  const results = subpopulationAttack(declaredGroups(population, false).groups, scores, options);
 
   test('returns every value of every column, small groups with the reason', () => {
     expect(results.map(({ value, status }) => `${value} ${status}`)).toEqual([
@@ -80,7 +81,7 @@ describe('subpopulationAttack', () => {
 
   test('compares within the group: moving a whole group changes nothing', () => {
     const moved = scores.map((score, user) => score + 100 * (population.subpopulations[0]?.codes[user] ?? 0));
-    expect(subpopulationAttack(population, moved, options)).toEqual(results);
+    expect(subpopulationAttack(declaredGroups(population, false).groups, moved, options)).toEqual(results);
   });
 
   test('adjusts p-values over the testable groups and shares the error between their intervals', () => {
@@ -95,7 +96,7 @@ describe('subpopulationAttack', () => {
   });
 
   test('Benjamini-Hochberg is at most as strict', () => {
-    const lenient = subpopulationAttack(population, scores, {
+    const lenient = subpopulationAttack(declaredGroups(population, false).groups, scores, {
       ...options,
       multipleTesting: 'benjamini-hochberg',
     });
@@ -107,13 +108,20 @@ describe('subpopulationAttack', () => {
 
   test('reports TPR at every declared FPR', () => {
     expect(results[1]).toMatchObject({ tprAtFpr: [{ status: 'measured', fpr: 0.05 }] });
-    const rare = subpopulationAttack(population, scores, { ...options, fprs: [0.01] });
+    const rare = subpopulationAttack(declaredGroups(population, false).groups, scores, {
+      ...options,
+      fprs: [0.01],
+    });
     expect(rare[1]).toMatchObject({ tprAtFpr: [{ status: 'not-testable', nonMembersNeeded: 100 }] });
   });
 
   test('no columns, no groups, no worst group', () => {
     expect(
-      subpopulationAttack(plainPopulation(['member', 'held-out']), Float64Array.of(1, 2), options),
+      subpopulationAttack(
+        declaredGroups(plainPopulation(['member', 'held-out']), false).groups,
+        Float64Array.of(1, 2),
+        options,
+      ),
     ).toEqual([]);
     expect(worstGroup([])).toBeNull();
     expect(worstGroup(results.filter(({ status }) => status === 'not-testable'))).toBeNull();

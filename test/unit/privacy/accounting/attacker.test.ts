@@ -11,7 +11,7 @@ import {
 } from '../../../../shared/privacy/accounting/attacker.ts';
 import { normalCdf, normalQuantile } from '../../../../shared/stats/special.ts';
 import { Delta, Epsilon } from '../../../../shared/units.ts';
-import { gaussian, ledgers, nonPrivate, sampled } from './events.ts';
+import { commonLedgers, gaussian, nonPrivate, sampled } from './events.ts';
 
 /** The exact profile of a Gaussian shift of mu (Dong, Roth, Su 2022, Corollary 2.13); the same in both directions. */
 function gaussianProfile(mu: number): PrivacyProfile {
@@ -119,7 +119,7 @@ describe('ledgers', () => {
 
   test('TPR is at least FPR, grows with it, and stays in [0, 1]; accuracy is at least 1/2', () => {
     fc.assert(
-      fc.property(ledgers, fprs, fprs, (entries, a, b) => {
+      fc.property(commonLedgers, fprs, fprs, (entries, a, b) => {
         const profile = privacyProfile(entries);
         const [low, high] = [bestTpr(profile, Math.min(a, b)), bestTpr(profile, Math.max(a, b))];
         expect(low).toBeGreaterThanOrEqual(Math.min(a, b));

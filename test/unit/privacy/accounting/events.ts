@@ -71,6 +71,17 @@ export const events: fc.Arbitrary<MechanismEvent> = fc.oneof(
   fc.constant(nonPrivate),
 );
 
+/** Subsampled rounds as plans have them. Distributions of stranger events take seconds to minutes each. */
+export const commonRounds: fc.Arbitrary<MechanismEvent> = fc
+  .tuple(fc.double({ min: 0.8, max: 5, noNaN: true }), fc.double({ min: 0.01, max: 0.5, noNaN: true }))
+  .map(([z, q]) => sampled(z, q));
+
+/** Ledgers of one or two runs of such rounds, or of none, for properties that ask for many distributions. */
+export const commonLedgers: fc.Arbitrary<readonly LedgerEntry[]> = fc.array(
+  fc.record({ event: commonRounds, count: fc.integer({ min: 1, max: 60 }) }),
+  { maxLength: 2 },
+);
+
 /** Ledgers of events that promise something; empty ones too. */
 export const ledgers: fc.Arbitrary<readonly LedgerEntry[]> = fc.array(
   fc.record({ event: noisyEvents, count: fc.integer({ min: 1, max: 2000 }) }),

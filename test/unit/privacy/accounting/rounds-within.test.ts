@@ -4,7 +4,15 @@ import { accountants } from '../../../../shared/privacy/accounting/accountants.t
 import { noiseMultiplierFor, roundsWithin } from '../../../../shared/privacy/accounting/calibrate.ts';
 import type { MechanismEvent } from '../../../../shared/privacy/accounting/event.ts';
 import { Delta, Epsilon, NoiseMultiplier, SamplingRate } from '../../../../shared/units.ts';
-import { gaussian, ledgers, noisyEvents, nonPrivate, sampled } from './events.ts';
+import {
+  commonLedgers,
+  commonRounds,
+  gaussian,
+  ledgers,
+  noisyEvents,
+  nonPrivate,
+  sampled,
+} from './events.ts';
 
 describe('roundsWithin', () => {
   const budget = (epsilon: number, event: MechanismEvent): Parameters<typeof roundsWithin>[0] => ({
@@ -14,19 +22,9 @@ describe('roundsWithin', () => {
     event,
   });
 
-  // Distributions of some ledgers take seconds each, and a search asks for tens of them: the plans of common kinds only.
-  const plans = fc
-    .record({
-      z: fc.double({ min: 0.8, max: 5, noNaN: true }),
-      q: fc.double({ min: 0.01, max: 0.5, noNaN: true }),
-    })
-    .map(({ z, q }) => sampled(z, q));
-  const begun = fc.array(fc.record({ event: plans, count: fc.integer({ min: 1, max: 60 }) }), {
-    maxLength: 1,
-  });
   test.each([
     { accountant: accountants.rdp, entriesToTry: ledgers, events: noisyEvents, most: 40, numRuns: 20 },
-    { accountant: accountants.pld, entriesToTry: begun, events: plans, most: 8, numRuns: 5 },
+    { accountant: accountants.pld, entriesToTry: commonLedgers, events: commonRounds, most: 8, numRuns: 5 },
   ])('that many fit, one more does not; a ten-thousandth more where they are very many (%#)', (tried) => {
     const { accountant, entriesToTry, events, most, numRuns } = tried;
     const epsilons = fc.double({ min: 0.1, max: most, noNaN: true });
