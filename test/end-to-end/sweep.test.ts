@@ -36,7 +36,7 @@ function reported(stdout: string): JobResult[] {
 }
 
 /** What must repeat of every job: all its figures but time. */
-function figuresIn(out: string): Record<string, Omit<JobFigures, 'seconds'>> {
+function figuresIn(out: string): Record<string, JobFigures> {
   const { cells } = JSON.parse(readFileSync(join(out, 'sweep.json'), 'utf8')) as {
     cells: { runs: unknown[] }[];
   };
@@ -46,7 +46,7 @@ function figuresIn(out: string): Record<string, Omit<JobFigures, 'seconds'>> {
   );
 }
 
-function timeless(figures: JobFigures): Omit<JobFigures, 'seconds'> {
+function timeless(figures: JobFigures): JobFigures {
   return { ...figures, seconds: 0 };
 }
 
