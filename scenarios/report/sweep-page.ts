@@ -48,6 +48,7 @@ function baseSection(base: string, cells: readonly NumberedCell[], index: number
     .filter((chart) => chart !== null);
   return html`<section id="scenario-${index}"><h2>${base}</h2><div class="charts">${charts}</div>
 ${cellsTable(cells)}
+<p class="note">On the frontier: no other cell of this scenario is worth at least as much and leaks at most as much (“yes”: user-MIA AUC; “canaries”: mislabelled AUC).</p>
 ${hasOwnIntervals(cells) ? html`<p class="note">${ownNote}.</p>` : null}
 <details><summary>Every run</summary>${runsTable(cells.flatMap(({ runs }) => runs))}</details></section>`;
 }
@@ -59,7 +60,7 @@ function cellsTable(cells: readonly NumberedCell[]): Markup {
   });
   const canaries = number('Mislabelled AUC', ({ mislabelled }) => estimateText(mislabelled));
   return table<NumberedCell>(
-    'Means over seeds of each run’s last round, with 95 % intervals by Student’s t. On the frontier: no other cell of this scenario is worth as much and leaks less.',
+    'Means over seeds of each run’s last round, with 95 % intervals by Student’s t.',
     [
       { header: 'Cell', wide: true, cell: (cell) => `${cell.number} ${shortName(cell)}` },
       { header: 'Runs', cell: runsText },
