@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { integer, type Json, real, run } from './parley-command.ts';
+import { addSweepCommands } from './parley-sweep.ts';
 import type { AuditCommandOptions, BudgetOptions, SimulateOptions } from './scenarios/index.ts';
 import { ParleyError } from './shared/errors.ts';
 
@@ -35,6 +36,8 @@ program
       await simulateCommand(scenario, options, running);
     }),
   );
+
+addSweepCommands(program);
 
 program
   .command('coordinator')

@@ -13,6 +13,7 @@ export { FederationConfig } from './config.ts';
 export { runCoordinator } from './coordinator.ts';
 export { type FinishedRun, openFinishedRun } from './finished-run.ts';
 export { launchCoordinator } from './launch.ts';
+export { parleyVersion } from './manifest.ts';
 export type { Outcome } from './run.ts';
 export { listen } from './server.ts';
 export type { Observer } from './state.ts';

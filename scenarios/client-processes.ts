@@ -56,7 +56,8 @@ const Failure = z.object({
   }),
 });
 
-function errorOf(line: string, otherwise: string): Error {
+/** The error that the last line of a command with `--json` tells; one with the text `otherwise` where it tells none. */
+export function errorOf(line: string, otherwise: string): Error {
   try {
     const { error } = Failure.parse(JSON.parse(line));
     return new ParleyError(error.code, error.message);

@@ -10,4 +10,7 @@ export {
   simulateCommand,
 } from './commands.ts';
 export { fetchCommand, listCommand } from './data/commands.ts';
+export { type JobOptions, jobCommand } from './sweep/job-command.ts';
+export { type SweepOptions, sweepCommand } from './sweep/sweep-command.ts';
+export { sweepWorkerCommand, type WorkerOptions } from './sweep/worker-command.ts';
 export { createTerminal, type Terminal } from './terminal.ts';

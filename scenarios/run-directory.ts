@@ -78,11 +78,13 @@ export function writeSeedsReport(directory: string, runs: readonly SeedRun[]): s
 
 /** Remove an earlier run; a directory that holds something else is left alone. Throws DIRECTORY_UNWRITABLE then. */
 export function clearRun(directory: string): void {
+  clearDirectory(directory, ['coordinator.sqlite', 'sites', 'seeds.json']);
+}
+
+/** Remove a directory that holds any file or folder of these names. Throws DIRECTORY_UNWRITABLE when it holds none. */
+export function clearDirectory(directory: string, marks: readonly string[]): void {
   if (!existsSync(directory)) return;
-  const isRun = ['coordinator.sqlite', 'sites', 'seeds.json'].some((name) =>
-    existsSync(join(directory, name)),
-  );
-  if (!isRun)
+  if (!marks.some((name) => existsSync(join(directory, name))))
     throw new ParleyError(
       'DIRECTORY_UNWRITABLE',
       `${directory} exists and holds no run of ours: it is not overwritten; give another --out`,

@@ -61,6 +61,9 @@ svg .label.reference { font-weight: 400; }
 .line.reference { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 2 3; }
 .dot.first { fill: var(--first); }
 .dot.second { fill: var(--second); }
+.dot.thin { fill: var(--soft); }
+.whisker { stroke: var(--soft); stroke-width: 1; stroke-opacity: 0.7; }
+.whisker.first { stroke: var(--first); }
 .band { fill: var(--first); fill-opacity: 0.16; stroke: var(--first); stroke-opacity: 0.25; stroke-width: 1; }
 .reading { fill: var(--ink); fill-opacity: 0; }
 .reading:hover { fill-opacity: 0.08; }

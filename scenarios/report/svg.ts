@@ -22,6 +22,18 @@ export type Mark =
   | {
       readonly type: 'band';
       readonly points: readonly { readonly x: number; readonly low: number; readonly high: number }[];
+    }
+  | {
+      readonly type: 'point';
+      readonly tone: Tone;
+      readonly at: Point;
+      /** Whiskers; left out where there is no interval. */
+      readonly xRange?: { readonly low: number; readonly high: number };
+      readonly yRange?: { readonly low: number; readonly high: number };
+      /** Short; beside the point. */
+      readonly label: string;
+      /** What a pointer over it reads. */
+      readonly text: string;
     };
 
 export interface Chart {
@@ -98,6 +110,8 @@ function drawn(mark: Mark, plane: Plane): Markup {
       const lower = mark.points.map(({ x, low }) => `${plane.x(x)},${plane.y(low)}`).reverse();
       return html`<polygon class="band" points="${[...upper, ...lower].join(' ')}"/>`;
     }
+    case 'point':
+      return drawnPoint(mark, plane);
     default:
       return assertNever(type);
   }
@@ -111,6 +125,20 @@ function drawnLine(mark: Extract<Mark, { type: 'line' }>, plane: Plane): Markup 
     ? html`<circle class="dot ${mark.tone}" cx="${plane.x(last.x)}" cy="${plane.y(last.y)}" r="3"/>`
     : null;
   return html`<polyline class="line ${mark.tone}" points="${points}"/>${dot}`;
+}
+
+function drawnPoint(
+  { tone, at, xRange, yRange, label, text }: Extract<Mark, { type: 'point' }>,
+  plane: Plane,
+): Markup {
+  const [x, y] = [plane.x(at.x), plane.y(at.y)];
+  const across =
+    xRange &&
+    html`<line class="whisker ${tone}" x1="${plane.x(xRange.low)}" x2="${plane.x(xRange.high)}" y1="${y}" y2="${y}"/>`;
+  const upright =
+    yRange &&
+    html`<line class="whisker ${tone}" x1="${x}" x2="${x}" y1="${plane.y(yRange.low)}" y2="${plane.y(yRange.high)}"/>`;
+  return html`<g><title>${text}</title>${across ?? null}${upright ?? null}<circle class="dot ${tone}" cx="${x}" cy="${y}" r="4"/><text class="label ${tone}" x="${tidy(x + 6)}" y="${tidy(y - 6)}">${label}</text></g>`;
 }
 
 interface Label {

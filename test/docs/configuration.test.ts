@@ -1,3 +1,4 @@
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { z } from 'zod';
@@ -6,6 +7,8 @@ import { checkPlan } from '../../client/policy.ts';
 import { CoordinatorConfig, protectionOf } from '../../coordinator/config.ts';
 import { roundLine } from '../../scenarios/report/line.ts';
 import { loadScenario, Scenario } from '../../scenarios/scenario.ts';
+import { Grid } from '../../scenarios/sweep/grid.ts';
+import { sweepOf } from '../../scenarios/sweep/jobs.ts';
 import { numClassesOf, numFeaturesOf, parseDataSchema } from '../../shared/data/schema.ts';
 import { numClasses } from '../../shared/model/spec.ts';
 import { reportedEpsilon } from '../../shared/privacy/accounting/accountants.ts';
@@ -13,7 +16,8 @@ import { Manifest } from '../../shared/protocol/manifest.ts';
 import { Plan, plannedEvent, protocolVersion } from '../../shared/protocol/plan.ts';
 import { RoundReport } from '../../shared/protocol/report.ts';
 import { aReport } from '../support/a-report.ts';
-import { codeBlocks, type Key, keysOf, read, repositoryFiles } from './documents.ts';
+import { catalogueFiles } from '../support/catalogue.ts';
+import { codeBlocks, type Key, keysOf, read } from './documents.ts';
 
 /** Blocks by the file name in their first line, `# client.yaml`. */
 function files(markdown: string): ReadonlyMap<string, string> {
@@ -179,7 +183,7 @@ describe('docs/scenarios.md', () => {
   });
 
   test('its catalogue lists exactly the scenario files, and each is one', () => {
-    const catalogue = repositoryFiles().filter((file) => /^scenarios\/catalog\/[^/]+\.yaml$/.test(file));
+    const catalogue = catalogueFiles().scenarios;
     const listed = rows.flatMap((row) => /^\| `([\w-]+\.yaml)`/.exec(row)?.[1] ?? []);
     expect(listed.map((name) => `scenarios/catalog/${name}`).sort()).toEqual(catalogue.sort());
     for (const file of catalogue) expect(() => loadScenario(file)).not.toThrow();
@@ -188,6 +192,27 @@ describe('docs/scenarios.md', () => {
   test('its example is a scenario', () => {
     const example = files(scenariosPage).get('two-wards.yaml') ?? '';
     expect(() => Scenario.parse(parse(example, { maxAliasCount: 0 }))).not.toThrow();
+  });
+});
+
+describe('docs/sweeps.md', () => {
+  const page = read('docs/sweeps.md');
+
+  test('has a row for every key of a grid, and none that it lacks', () => {
+    const named = [...page.matchAll(/^\| `(\w+)` \| [\w ]+(?: >= 1)? \| [^|]+ \| [^|]+ \|$/gm)].map(
+      ([, key]) => key,
+    );
+    expect(named).toEqual(Object.keys(Grid.shape));
+  });
+
+  test("lists the catalogue's grids, and its example is one", () => {
+    for (const file of catalogueFiles().grids) expect(page).toContain(`| \`${basename(file)}\` |`);
+    const example = Grid.parse(parse(files(page).get('grid.yaml') ?? '', { maxAliasCount: 0 }));
+    const grid = {
+      ...{ ...example, file: 'grid.yaml', name: 'grid' },
+      scenarios: [join('scenarios/catalog', example.scenario ?? '')],
+    };
+    expect(sweepOf(grid, '').cells).toHaveLength(4);
   });
 });
 

@@ -1,20 +1,19 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readDataSchema } from '../../client/load-shard.ts';
 import { loadScenario } from '../../scenarios/scenario.ts';
 import { numClassesOf, numFeaturesOf } from '../../shared/data/schema.ts';
 import { numClasses } from '../../shared/model/spec.ts';
+import { catalogueFiles } from '../support/catalogue.ts';
 import { dataDirectory, simulated } from '../support/simulated.ts';
 
-const catalogue = readdirSync('scenarios/catalog').filter((file) => file.endsWith('.yaml'));
-
-test.each(catalogue)('%s fits its data schema', async (file) => {
-  const { federation, data } = loadScenario(join('scenarios/catalog', file));
+test.each(catalogueFiles().scenarios)('%s fits its data schema', async (file) => {
+  const { federation, data } = loadScenario(file);
   const schema = await readDataSchema(data.schema);
   expect(federation.model.inputShape.reduce((product, size) => product * size)).toBe(numFeaturesOf(schema));
   expect(numClasses(federation.model)).toBe(numClassesOf(schema));
-  expect(`${federation.name}.yaml`).toBe(file);
+  expect(`${federation.name}.yaml`).toBe(basename(file));
 });
 
 // What they reach stands in the files' first lines; here that they run, as declared, on the real data.

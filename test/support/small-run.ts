@@ -10,8 +10,8 @@ export const folder = mkdtempSync(join(tmpdir(), 'parley-audit-'));
 
 export const rounds = 3;
 
-/** Three small hospitals that learn their patients by heart, in about a second. */
-function aScenario(name: string, { sites = 3, policy = 'keepReleases: all' } = {}): string {
+/** A scenario file: three small hospitals that learn their patients by heart, in about a second. */
+export function aScenario(name: string, { sites = 3, policy = 'keepReleases: all' } = {}): string {
   const file = join(folder, `${name}.yaml`);
   const schema = resolve('scenarios/catalog/schemas/hospital-cohort-medications.yaml');
   writeFileSync(
