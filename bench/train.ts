@@ -55,7 +55,13 @@ async function trainers({ workload, ...example }: Case, product: Product | undef
     () => two.clippedSum(task),
     () => one.clippedSum(task),
     () => general.clippedSum(few),
-    ...(product ? [product.run] : []),
+    ...(product
+      ? [
+          () => {
+            someRuns(product);
+          },
+        ]
+      : []),
   ];
   const times = await inTurns(works, quick ? 1 : 5);
   const [both, single, slow, reference] = times as [Times, Times, Times, Times];
@@ -81,16 +87,29 @@ async function trainers({ workload, ...example }: Case, product: Product | undef
   if (product)
     emit({
       name: name("useful work over the kernels' own product"),
-      value: useful / (product.flops / reference.wall),
+      value: useful / ((productRuns * product.flops) / reference.processor),
       unit: '',
     });
 }
 
+/** So many that the clock of processor time is fine enough. */
+const productRuns = 10;
+
+function someRuns({ run }: Product): void {
+  for (let repeat = 0; repeat < productRuns; repeat++) run();
+}
+
 /** Float32 operations a second of one core, in the middle and at best. */
-async function speed({ name, flops, run }: Product, { quick, emit }: Setting): Promise<void> {
-  const seconds: number[] = [];
-  for (let repeat = 0; repeat < (quick ? 1 : 40); repeat++) seconds.push((await timed(run)).wall);
-  const goal = { atLeast: 25 };
-  emit({ name: `product ${name}`, value: flops / 1e9 / median(seconds), unit: 'GF/s', goal });
-  emit({ name: `product ${name}, at best`, value: flops / 1e9 / Math.min(...seconds), unit: 'GF/s' });
+async function speed(product: Product, { quick, emit }: Setting): Promise<void> {
+  const speeds: number[] = [];
+  for (let repeat = 0; repeat < (quick ? 2 : 20); repeat++) {
+    const { processor } = await timed(() => {
+      someRuns(product);
+    });
+    // The first ones warm up.
+    if (repeat > 0) speeds.push((productRuns * product.flops) / 1e9 / processor);
+  }
+  const name = `product ${product.name}`;
+  emit({ name, value: median(speeds), unit: 'GF/s', goal: { atLeast: 25 } });
+  emit({ name: `${name}, at best`, value: Math.max(...speeds), unit: 'GF/s' });
 }

@@ -65,12 +65,19 @@ export function madeUpShard(
   return {
     numFeatures,
     numClasses,
-    features: Float32Array.from({ length: numRecords * numFeatures }, () => 2 * rng.uniform() - 1),
+    features: uniform(numRecords * numFeatures, rng),
     labels: Int32Array.from({ length: numRecords }, () => rng.uint32() % numClasses),
     userOffsets: Int32Array.from({ length: users + 1 }, (_, user) => user * records),
     userIds: Array.from({ length: users }, (_, user) => `u${user}`),
     subpopulations: [],
   };
+}
+
+/** Uniform in [-1, 1). */
+function uniform(length: number, rng: Rng): Float32Array {
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i++) values[i] = 2 * rng.uniform() - 1;
+  return values;
 }
 
 /**
