@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AuditUsers } from '../client/audit-roles.ts';
@@ -67,6 +68,8 @@ export async function runFederation(federation: Federation): Promise<RoundTimes>
   const sites = Array.from({ length: federation.sites }, (_, index) => aSite(`site-${index}`));
   const launches = await Promise.all(sites.map((site) => prepared(site, federation, config)));
   const ended = new AbortController();
+  // Every site listens.
+  setMaxListeners(0, ended.signal);
   let clients: Promise<unknown> = Promise.resolve();
   const clock = lapClock();
   const laps: Times[] = [];

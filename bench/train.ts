@@ -36,7 +36,7 @@ const cases: readonly Case[] = [
 export const train: Part = {
   name: 'train',
   about: 'local training, clip and sum: users a second, and the matrix product below it',
-  how: 'Five turns of all trainers, after one that warms up; users a second by the clock, the rest by processor time of one thread. Useful work is the products that no method gets around, without clip and sum.',
+  how: 'Five turns of all trainers, after one that warms up; users a second by the clock, the rest by processor time of one thread. Useful work counts the products of a plain loop, without clip and sum; over several steps the dense trainer saves some of them.',
   run: async (setting) => {
     const products = [packedProduct(512, 512, 512), packedProduct(1000, 128, 446)];
     for (const example of cases) await trainers(example, products[1], setting);

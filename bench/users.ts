@@ -81,7 +81,7 @@ function uniform(length: number, rng: Rng): Float32Array {
 }
 
 /**
- * Float operations of a user's training that no method gets around: forward product, weight gradients, and the gradients
+ * Float operations of a user's training in a plain loop, with nothing saved between steps: forward product, weight gradients, and the gradients
  * handed to each layer but the first. Clip, sum and activations are left out.
  */
 export function usefulFlops({ model, records, steps }: Workload): number {

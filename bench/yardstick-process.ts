@@ -11,10 +11,16 @@ const About = z.object({
   torch: z.string().nullable(),
 });
 
+/** Users a second by the clock, and microseconds of processor time of a user. */
+export interface UserTimes {
+  readonly perSecond: number;
+  readonly processor: number;
+}
+
 /** bench/yardstick.py as a process that measures when it is told to. */
 export interface Yardstick extends z.infer<typeof About> {
-  readonly usersPerSecond: (workload: string, method: string) => Promise<number>;
-  /** Of the machine's own product. */
+  readonly train: (workload: string, method: string) => Promise<UserTimes>;
+  /** Of the machine's own product, each second of processor time. */
   readonly gigaflops: () => Promise<number>;
   readonly close: () => void;
 }
@@ -40,9 +46,11 @@ export async function startYardstick(threads: number, quick: boolean): Promise<Y
     const about = About.parse(await next());
     return {
       ...about,
-      usersPerSecond: async (workload, method) =>
-        Users.parse(await ask(`${workload} ${method}`)).users_per_second,
-      gigaflops: async () => Product.parse(await ask('sgemm')).gigaflops,
+      train: async (workload, method) => {
+        const answer = Users.parse(await ask(`${workload} ${method}`));
+        return { perSecond: answer.users_per_second, processor: answer.processor_us_per_user };
+      },
+      gigaflops: async () => Product.parse(await ask('sgemm')).per_processor_second,
       close: () => {
         child.stdin.end();
       },
@@ -52,8 +60,11 @@ export async function startYardstick(threads: number, quick: boolean): Promise<Y
   }
 }
 
-const Users = z.object({ users_per_second: z.number().positive() });
-const Product = z.object({ gigaflops: z.number().positive() });
+const Users = z.object({
+  users_per_second: z.number().positive(),
+  processor_us_per_user: z.number().positive(),
+});
+const Product = z.object({ per_processor_second: z.number().positive() });
 
 /** The last line of what the process says when it fails. */
 async function problemOf(child: ChildProcess): Promise<string> {
