@@ -3,57 +3,45 @@ import { pldBounds } from '../shared/privacy/accounting/accountants.ts';
 import { sampledGaussian } from '../shared/privacy/accounting/event.ts';
 import type { Bounds } from '../shared/privacy/accounting/profile.ts';
 import { Delta, NoiseMultiplier, SamplingRate } from '../shared/units.ts';
+import { median, timed } from './measure.ts';
+import type { Part } from './part.ts';
 
-/**
- * Milliseconds of one core for both bounds on epsilon by privacy loss distributions: 10,000 rounds at sampling rate 0.01 and
- * noise multiplier 1, and the 280 settings of test/vectors/accountant-extended.csv together. With --json, one object:
- *
- *     npx tsx bench/accountant.ts [--json]
- */
-const long: Setting = { z: 1, q: 0.01, rounds: 10_000, delta: 1e-5 };
-costOf({ ...long, rounds: 1000 });
-const longTimes = Array.from({ length: 7 }, () => milliseconds(() => costOf(long)));
-const settings = gridSettings();
-const longRun = {
-  ...long,
-  ...costOf(long),
-  milliseconds: median(longTimes),
-  slowest: Math.max(...longTimes),
-  wanted: 100,
-};
-const grid = {
-  settings: settings.length,
-  milliseconds: milliseconds(() => {
-    for (const setting of settings) costOf(setting);
-  }),
-  wanted: 20_000,
-};
-
-if (process.argv.includes('--json')) console.log(JSON.stringify({ longRun, grid }));
-else {
-  console.log(
-    `10,000 rounds, z = 1, q = 0.01: epsilon between ${longRun.lower.toFixed(4)} and ${longRun.upper.toFixed(4)} in ` +
-      `${longRun.milliseconds.toFixed(0)} ms, the slowest of seven in ${longRun.slowest.toFixed(0)} ms; wanted: ${longRun.wanted} ms`,
-  );
-  console.log(
-    `${grid.settings} settings: ${(grid.milliseconds / 1000).toFixed(1)} s; wanted: ${grid.wanted / 1000} s`,
-  );
-}
-
-interface Setting {
+interface Promised {
   readonly z: number;
   readonly q: number;
   readonly rounds: number;
   readonly delta: number;
 }
 
-function costOf({ z, q, rounds, delta }: Setting): Bounds {
+/** Both bounds on epsilon by privacy loss distributions, of a long run and of a table of settings. */
+export const accountant: Part = {
+  name: 'accountant',
+  about: 'both bounds on epsilon: a run of 10,000 rounds, and the 280 settings of the test vectors together',
+  how: 'Medians of seven for the long run, the table once; processor time.',
+  run: async ({ quick, emit }) => {
+    const long = { z: 1, q: 0.01, rounds: quick ? 100 : 10_000, delta: 1e-5 };
+    boundsOf({ ...long, rounds: 1000 });
+    const seconds: number[] = [];
+    for (let repeat = 0; repeat < (quick ? 1 : 7); repeat++)
+      seconds.push((await timed(() => boundsOf(long))).processor);
+    const name = `${long.rounds} rounds, z = 1, q = 0.01`;
+    emit({ name, value: 1000 * median(seconds), unit: 'ms', goal: { atMost: 100 } });
+    emit({ name: `${name}, the slowest`, value: 1000 * Math.max(...seconds), unit: 'ms' });
+    const settings = gridSettings().slice(0, quick ? 2 : undefined);
+    const { processor } = await timed(() => {
+      for (const setting of settings) boundsOf(setting);
+    });
+    emit({ name: `${settings.length} settings`, value: processor, unit: 's', goal: { atMost: 20 } });
+  },
+};
+
+function boundsOf({ z, q, rounds, delta }: Promised): Bounds {
   const event = sampledGaussian(NoiseMultiplier.parse(z), SamplingRate.parse(q));
   return pldBounds([{ event, count: rounds }], Delta.parse(delta));
 }
 
 /** Noise multiplier, sampling rate, rounds and delta are the table's first four columns. */
-function gridSettings(): readonly Setting[] {
+function gridSettings(): readonly Promised[] {
   const table = readFileSync(new URL('../test/vectors/accountant-extended.csv', import.meta.url), 'utf8');
   return table
     .trim()
@@ -63,16 +51,4 @@ function gridSettings(): readonly Setting[] {
       const [z = NaN, q = NaN, rounds = NaN, delta = NaN] = row.split(',').map(Number);
       return { z, q, rounds, delta };
     });
-}
-
-/** Of processor time, system's share included, so that others on the machine do not count. */
-function milliseconds(work: () => unknown): number {
-  const start = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1000;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }

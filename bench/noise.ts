@@ -2,45 +2,40 @@ import { drawNoise } from '../shared/privacy/noise.ts';
 import { standardNormals } from '../shared/random/gaussian.ts';
 import { type Rng, secureRng } from '../shared/random/rng.ts';
 import { ClipNorm, NoiseMultiplier } from '../shared/units.ts';
+import { inTurns } from './measure.ts';
+import type { Part } from './part.ts';
 
-/**
- * Million numbers of noise a second on one core, from the operating system's key to integers in grid units, and how much faster
- * than the method of Box and Muller that was used before:
- *
- *     npx tsx bench/noise.ts
- */
-const numParams = 1_000_000;
 const options = { clipNorm: ClipNorm.parse(0.5), noiseMultiplier: NoiseMultiplier.parse(1.1) };
-const before = perSecond(() => roundedBoxMuller(secureRng(), numParams));
-const cases: readonly [string, () => unknown][] = [
-  ['rounded Gaussian', () => drawNoise(secureRng(), numParams, options)],
-  [
-    'discrete Gaussian, exact',
-    () => drawNoise(secureRng(), numParams, { ...options, sampler: 'discrete-gaussian' }),
-  ],
-  ['normal numbers, not rounded', () => standardNormals(secureRng(), numParams)],
-];
 
-console.log(`Box and Muller, rounded: ${before.toFixed(1)} million a second`);
-for (const [name, draw] of cases) {
-  const now = perSecond(draw);
-  console.log(
-    `${name}: ${now.toFixed(1)} million a second, ${(now / before).toFixed(2)} times Box and Muller`,
-  );
-}
-
-/** Million numbers per second of processor time, system's share included: the median of seven draws after two that warm up. */
-function perSecond(draw: () => unknown): number {
-  const microseconds: number[] = [];
-  for (let repeat = 0; repeat < 9; repeat++) {
-    const start = process.cpuUsage();
-    draw();
-    const { user, system } = process.cpuUsage(start);
-    microseconds.push(user + system);
-  }
-  const sorted = microseconds.slice(2).sort((a, b) => a - b);
-  return numParams / (sorted[3] ?? NaN);
-}
+/** Noise from the operating system's key to integers in grid units, beside the method of Box and Muller as a reference. */
+export const noise: Part = {
+  name: 'noise',
+  about: 'noise of one core, from the key to integers in grid units: million numbers a second',
+  how: 'The medians of nine turns, processor time.',
+  run: async ({ quick, emit }) => {
+    const count = quick ? 1000 : 1_000_000;
+    const goal = { atLeast: 60 };
+    const cases = [
+      { name: 'Box and Muller, rounded', draw: () => roundedBoxMuller(secureRng(), count) },
+      { name: 'rounded Gaussian', draw: () => drawNoise(secureRng(), count, options), goal },
+      {
+        name: 'discrete Gaussian, exact',
+        draw: () => drawNoise(secureRng(), count, { ...options, sampler: 'discrete-gaussian' }),
+      },
+      { name: 'normal numbers, not rounded', draw: () => standardNormals(secureRng(), count) },
+    ];
+    const times = await inTurns(
+      cases.map(({ draw }) => draw),
+      quick ? 1 : 9,
+    );
+    const before = times[0]!.processor;
+    for (const [index, { name, goal: wanted }] of cases.entries()) {
+      const { processor } = times[index]!;
+      emit({ name, value: count / 1e6 / processor, unit: 'million/s', goal: wanted });
+      if (index > 0) emit({ name: `${name}, over Box and Muller`, value: before / processor, unit: 'times' });
+    }
+  },
+};
 
 function roundedBoxMuller(rng: Rng, count: number): Float64Array {
   const values = new Float64Array(count);
