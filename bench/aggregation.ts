@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { meanUpdate, sumUpdates } from '../coordinator/aggregate/mean.ts';
+import { meanUpdate } from '../coordinator/aggregate/mean.ts';
 import { type Answers, collectUpdates } from '../coordinator/collect.ts';
 import { sha256 } from '../shared/crypto/encoding.ts';
 import { chunkBytes, type Offer, type Request } from '../shared/protocol/messages.ts';
@@ -72,10 +72,9 @@ async function aggregate(name: string, order: Order, setting: Setting): Promise<
 }
 
 /** Public constants divide the sum, as in a round. */
-export function averaged({ updates }: Answers, { plan }: OpenRound): Float64Array {
-  const [first] = updates.values();
-  const { numCoordinates, gridStep } = releaseShape(plan.protection, first?.length ?? 0);
-  return meanUpdate(sumUpdates(updates.values(), numCoordinates), gridStep, 1000);
+export function averaged({ sum }: Answers, { plan }: OpenRound): Float64Array {
+  const { gridStep } = releaseShape(plan.protection, sum.length);
+  return meanUpdate(sum, gridStep, 1000);
 }
 
 /** Who is asked. */

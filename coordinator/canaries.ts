@@ -4,12 +4,13 @@ import { noiseFactor, participationRate, releaseShape } from '../shared/protocol
 import { NoiseMultiplier, type SiteId } from '../shared/units.ts';
 import type { CanaryEvidence } from './audit/canaries/canary-audit.ts';
 import { type CanaryScores, scoreCanaries } from './audit/canaries/scores.ts';
+import type { Answers } from './collect.ts';
 import type { RunContext, RunState } from './state.ts';
 
-/** Score the random-direction canaries under a round's releases (grid units, by site); nothing where nothing is promised. */
+/** Score the random-direction canaries under a round's releases; nothing where nothing is promised. */
 export function canaryScores(
   before: RunState,
-  releases: ReadonlyMap<SiteId, Int32Array>,
+  { sum, withCanaries, participation }: Answers,
   run: RunContext,
 ): CanaryScores[] {
   const { protection, round } = before;
@@ -19,7 +20,10 @@ export function canaryScores(
   const noiseMultiplier = NoiseMultiplier.parse(protection.noiseMultiplier * noiseFactor(protection, round));
   const stdDev = gridStdDev({ clipNorm, noiseMultiplier }, numCoordinates);
   return scoreCanaries({
-    ...{ run: run.run, round, releases, stdDev, numParams: params },
+    ...{ run: run.run, round, stdDev },
+    releases: withCanaries,
+    sum: sum.subarray(0, params),
+    numSites: participation.answered.length,
     rate: participationRate(protection),
     shift: protection.clipNorm / gridStep / stdDev,
     coins: coinsOf(run),

@@ -4,14 +4,18 @@ import type { Signals } from '../shared/model/signals.ts';
 import { decodedSignals, type SignalsShape, signalsBytes, updateBytes } from '../shared/protocol/payloads.ts';
 import { firstReferenceVersion, type Plan, releaseShape, type ScoreTask } from '../shared/protocol/plan.ts';
 import type { SiteId } from '../shared/units.ts';
+import { addUpdate } from './aggregate/mean.ts';
 import { arrivedUpdate } from './arrival.ts';
 import type { Collection } from './desk.ts';
 import type { Participation, RunContext } from './state.ts';
 import { signalsShape } from './stored-signals.ts';
 
-/** What a round's sites sent: noised updates in grid units by site, and who answered. */
+/** What a round's sites sent, noised and in grid units, and who answered. */
 export interface Answers {
-  readonly updates: ReadonlyMap<SiteId, Int32Array>;
+  /** Of all updates, shape (numCoordinates,). */
+  readonly sum: Float64Array;
+  /** The updates of sites that have canaries, which are looked at one by one; of the others nothing but the sum is kept. */
+  readonly withCanaries: ReadonlyMap<SiteId, Int32Array>;
   readonly participation: Participation;
   /** What was wrong with releases that were not refused: only where the configuration notes instead. */
   readonly noted: readonly string[];
@@ -29,6 +33,8 @@ export async function collectUpdates(
   const { numCoordinates } = releaseShape(plan.protection, numParams(plan.model.spec));
   const size = updateBytes(numCoordinates);
   const noted = new Map<SiteId, string>();
+  const sum = new Float64Array(numCoordinates);
+  const withCanaries = new Map<SiteId, Int32Array>();
   const collection = run.desk.expect({
     stage: 'update',
     round: plan.round,
@@ -37,17 +43,24 @@ export async function collectUpdates(
     sizeBytes: () => ({ min: size, max: size }),
     accept: (site, bytes) => {
       const { declaredUsers = 0, canaries } = run.sites.get(site) ?? {};
+      const numCanaries = canaries?.length ?? 0;
       const note = (detail: string): unknown => noted.set(site, `${site}: ${detail}`);
-      return arrivedUpdate(plan, bytes, {
-        users: declaredUsers + (canaries?.length ?? 0),
+      const update = arrivedUpdate(plan, bytes, {
+        users: declaredUsers + numCanaries,
         note: run.config.arrivalChecks === 'note' ? note : undefined,
       });
+      return () => {
+        addUpdate(sum, update);
+        if (numCanaries > 0) withCanaries.set(site, update);
+        return true as const;
+      };
     },
   });
   try {
     await enoughAnswers(plan, collection, run);
     return {
-      updates: sorted(collection.answers),
+      sum,
+      withCanaries: sorted(withCanaries),
       participation: participation(cohort, collection),
       noted: [...sorted(noted).values()],
     };
@@ -56,7 +69,7 @@ export async function collectUpdates(
   }
 }
 
-async function enoughAnswers(plan: Plan, collection: Collection<Int32Array>, run: RunContext): Promise<void> {
+async function enoughAnswers(plan: Plan, collection: Collection<true>, run: RunContext): Promise<void> {
   const { belowMinimum, maxRepeats } = run.config.cohort;
   const allowed = belowMinimum === 'repeat' ? maxRepeats : 0;
   for (let repeat = 0; ; repeat++) {
@@ -95,7 +108,7 @@ export async function collectSignals(
     accept: async (site, bytes) => {
       const signals = decodedSignals(bytes, shape(site));
       await run.store.saveSignals(task.version, site, bytes);
-      return signals;
+      return () => signals;
     },
   });
   try {
@@ -135,7 +148,7 @@ async function settled<T>(collection: Collection<T>, deadlineMs: number, stage: 
     );
 }
 
-function participation(cohort: readonly SiteId[], collection: Collection<Int32Array>): Participation {
+function participation(cohort: readonly SiteId[], collection: Collection<true>): Participation {
   const { answers, declined } = collection;
   return {
     asked: [...cohort],

@@ -15,10 +15,11 @@ export interface Expectation<T> {
   /** Bounds on a site's upload, checked before anything is allocated for it. */
   readonly sizeBytes: (site: SiteId) => { readonly min: number; readonly max: number };
   /**
-   * Turn a whole upload into an answer, and store it. The site hears `accepted` only afterwards. A ParleyError refuses
-   * the upload; any other error is a fault of ours and comes out of `settled`.
+   * Check a whole upload, and store it. The site hears `accepted` only afterwards. A ParleyError refuses the upload; any other
+   * error is a fault of ours and comes out of `settled`. What comes back is called when the answer enters the collection, which
+   * one that comes too late never does.
    */
-  readonly accept: (site: SiteId, bytes: Uint8Array, offer: Offer) => Promise<T> | T;
+  readonly accept: (site: SiteId, bytes: Uint8Array, offer: Offer) => Promise<() => T> | (() => T);
 }
 
 /** The answers as they come in. */
@@ -104,9 +105,9 @@ function dutiesOf<T>(
     sizeBytes: expectation.sizeBytes,
     accept: async (site, bytes, offer) => {
       try {
-        const answer = await expectation.accept(site, bytes, offer);
+        const enter = await expectation.accept(site, bytes, offer);
         return () => {
-          entries.answers.set(site, answer);
+          entries.answers.set(site, enter());
           changes.changed();
         };
       } catch (error) {

@@ -79,7 +79,7 @@ async function collectRosters(enrolment: Enrolment): Promise<ReadonlyMap<SiteId,
     accept: async (site, bytes) => {
       const roster = decoded(bytes);
       await store.saveRoster(site, bytes);
-      return roster;
+      return () => roster;
     },
   });
   try {

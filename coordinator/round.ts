@@ -9,7 +9,7 @@ import type { RoundReport } from '../shared/protocol/report.ts';
 import { RoundIndex } from '../shared/units.ts';
 import { averaged } from './aggregate/averaging.ts';
 import { type Clipping, clippingAfter, protectionAfter } from './aggregate/clip-norm.ts';
-import { meanUpdate, publicDenominator, sumUpdates } from './aggregate/mean.ts';
+import { meanUpdate, publicDenominator } from './aggregate/mean.ts';
 import { type Stepped, serverStep } from './aggregate/server-step.ts';
 import { canaryScores } from './canaries.ts';
 import { optimizerBytes, saveModel } from './checkpoint.ts';
@@ -48,7 +48,7 @@ export async function runRound(before: RunState, run: RunContext): Promise<Finis
   const version = RoundIndex.parse(before.round + 1);
   const signals = await collectSignals(scoreTaskOf(version, average ?? model, run), run);
   const observations = observed(before.observations, signals, run.sites);
-  const canaries = canaryScores(before, answers.updates, run);
+  const canaries = canaryScores(before, answers, run);
   const attacked: RunState = {
     round: version,
     model,
@@ -108,13 +108,9 @@ function step(
 ): Stepped & { readonly clipping: Clipping | undefined } {
   const { parameters } = before.model;
   const { protection } = before;
-  const { numCoordinates, gridStep } = releaseShape(protection, parameters.length);
+  const { gridStep } = releaseShape(protection, parameters.length);
   const declared = answers.participation.answered.map((site) => run.sites.get(site)?.declaredUsers ?? 0);
-  const mean = meanUpdate(
-    sumUpdates(answers.updates.values(), numCoordinates),
-    gridStep,
-    publicDenominator(participationRate(protection), declared),
-  );
+  const mean = meanUpdate(answers.sum, gridStep, publicDenominator(participationRate(protection), declared));
   const update = mean.subarray(0, parameters.length);
   return {
     ...serverStep(run.config.server, before.optimizer, parameters, update),

@@ -1,25 +1,19 @@
 import { ParleyError } from '../../shared/errors.ts';
 
 /**
- * Add the sites' noised sums: exact integer arithmetic, so the order of arrival does not matter and a resumed round is
- * bit-identical. Each update is shape (numParams,) in grid units; so is the result, as integers held in float64
- * (exact below 2^53: more than four million sites of int32 values).
+ * Add a site's noised sum to those of others: exact integer arithmetic, so the order of arrival does not matter and a resumed
+ * round is bit-identical. Both are shape (numParams,) in grid units; the sum holds integers in float64 (exact below 2^53: more
+ * than four million sites of int32 values).
  *
- * @throws WRONG_SHAPE when an update has another length.
+ * @throws WRONG_SHAPE when the update has another length.
  */
-export function sumUpdates(updates: Iterable<Int32Array>, numParams: number): Float64Array {
-  const sum = new Float64Array(numParams);
-  for (const update of updates) {
-    if (update.length !== numParams)
-      throw new ParleyError(
-        'WRONG_SHAPE',
-        `an update has ${update.length} parameters, the model has ${numParams}`,
-      );
-    update.forEach((value, i) => {
-      sum[i] = (sum[i] ?? 0) + value;
-    });
-  }
-  return sum;
+export function addUpdate(sum: Float64Array, update: Int32Array): void {
+  if (update.length !== sum.length)
+    throw new ParleyError(
+      'WRONG_SHAPE',
+      `an update has ${update.length} parameters, the model has ${sum.length}`,
+    );
+  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + (update[i] ?? 0);
 }
 
 /**

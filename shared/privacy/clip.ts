@@ -32,7 +32,7 @@ export function clipUpdate(update: RawUpdate, clipNorm: ClipNorm | 'unbounded'):
  */
 export function l2Norm(vector: Float32Array): number {
   let sumOfSquares = 0;
-  for (const value of vector) sumOfSquares += value * value;
+  for (let i = 0; i < vector.length; i++) sumOfSquares += (vector[i] ?? 0) ** 2;
   return Math.sqrt(sumOfSquares);
 }
 

@@ -30,15 +30,18 @@ export function sensitivitySlack(numParams: number): number {
  * Throws NON_FINITE when the sum holds NaN or Infinity, which a sum of clipped updates cannot.
  */
 export function toGrid(sum: SummedUpdate, step: number): Float64Array {
-  return sum.map((value, index) => {
+  const onGrid = new Float64Array(sum.length);
+  for (let index = 0; index < onGrid.length; index++) {
+    const value = sum[index] ?? 0;
     if (!Number.isFinite(value))
       throw new ParleyError(
         'NON_FINITE',
         `coordinate ${index} of a sum of clipped updates is not finite; clip every update before adding it, and release nothing of this round`,
       );
     // Adding 0 turns -0 into 0, so that equal sums have equal bytes.
-    return Math.round(value / step) + 0;
-  });
+    onGrid[index] = Math.round(value / step) + 0;
+  }
+  return onGrid;
 }
 
 function gridBits(numParams: number): number {

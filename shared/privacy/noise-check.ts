@@ -80,7 +80,9 @@ export function checkRelease(update: Int32Array, expected: ExpectedRelease): Rel
     return { ...testOf(group, stdDev, exponent), found, atMost: Infinity };
   });
   tests.forEach(assertPassed);
-  const norm = rootMeanSquare(update) * Math.sqrt(update.length);
+  // The last test is of all numbers together, except where int32's end hides what was found.
+  const all = tests.at(-1)?.found ?? Infinity;
+  const norm = (Number.isFinite(all) ? all : rootMeanSquare(update)) * Math.sqrt(update.length);
   const maxNorm = largestNorm(update.length, expected, exponent);
   if (norm <= maxNorm) return { tests, norm, maxNorm };
   throw new ParleyError(
@@ -162,12 +164,13 @@ function largestNorm(numParams: number, expected: ExpectedRelease, exponent: num
 
 function rootMeanSquare(values: Float64Array | Int32Array): number {
   let sumOfSquares = 0;
-  for (const value of values) sumOfSquares += value * value;
+  // By index: an iterator over millions of numbers takes most of an arrival's time.
+  for (let i = 0; i < values.length; i++) sumOfSquares += (values[i] ?? 0) ** 2;
   return Math.sqrt(sumOfSquares / values.length);
 }
 
 function isSaturated(values: Int32Array): boolean {
-  return values.some((value) => value === 2 ** 31 - 1 || value === -(2 ** 31));
+  return values.includes(2 ** 31 - 1) || values.includes(-(2 ** 31));
 }
 
 /** Written so that NaN fails, and a clip norm so far beyond float64 that no noise can be had for it. */

@@ -246,8 +246,9 @@ function shapeText(shape?: readonly number[]): string {
 
 /** The values, all finite. Throws NON_FINITE, naming `what` holds them. */
 export function finite(values: Float32Array, what: string): Float32Array {
-  const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at >= 0)
+  let at = 0;
+  while (at < values.length && Number.isFinite(values[at])) at++;
+  if (at < values.length)
     throw new ParleyError(
       'NON_FINITE',
       `${what} holds ${values[at] ?? NaN} at ${at}: expected finite numbers`,

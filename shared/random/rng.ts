@@ -1,5 +1,4 @@
 import { createCipheriv, createHash, randomBytes } from 'node:crypto';
-import { endianness } from 'node:os';
 import type { Seed } from '../units.ts';
 
 /**
@@ -74,9 +73,11 @@ function stream(kind: Rng['kind'], key: Uint8Array, fork: (label: string) => Rng
   };
 }
 
+const isBigEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 0;
+
 /** Little-endian on every machine, so that a seed gives the same numbers everywhere. */
 function littleEndianWords(bytes: Buffer): Uint32Array<ArrayBuffer> {
   const aligned = new Uint8Array(bytes);
-  if (endianness() === 'BE') Buffer.from(aligned.buffer).swap32();
+  if (isBigEndian) Buffer.from(aligned.buffer).swap32();
   return new Uint32Array(aligned.buffer);
 }

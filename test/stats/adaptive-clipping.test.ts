@@ -5,7 +5,7 @@ import {
   clippingAfter,
   protectionAfter,
 } from '../../coordinator/aggregate/clip-norm.ts';
-import { meanUpdate, publicDenominator, sumUpdates } from '../../coordinator/aggregate/mean.ts';
+import { addUpdate, meanUpdate, publicDenominator } from '../../coordinator/aggregate/mean.ts';
 import { withBits } from '../../shared/privacy/adaptive-clipping.ts';
 import { drawNoise, release } from '../../shared/privacy/noise.ts';
 import type { SummedUpdate } from '../../shared/privacy/update.ts';
@@ -44,7 +44,9 @@ function noisedMean(protection: Protection, norms: readonly Float64Array[], rng:
     const noise = drawNoise(rng.fork(`noise ${site}`), numCoordinates, options);
     return release(withBits(drawn, adaptive), noise, options);
   });
-  return meanUpdate(sumUpdates(updates, numCoordinates), gridStep, denominator);
+  const sum = new Float64Array(numCoordinates);
+  for (const update of updates) addUpdate(sum, update);
+  return meanUpdate(sum, gridStep, denominator);
 }
 
 describe('the clip norm', () => {

@@ -62,7 +62,7 @@ describe.each(links)('%s', (_name, open) => {
     const collection = fixture.ask({
       accept: (_site, bytes) => {
         begun.resolve(bytes);
-        return stored.promise;
+        return stored.promise.then((value) => () => value);
       },
     });
     const site = await joined();
@@ -195,7 +195,7 @@ describe.each(links)('%s', (_name, open) => {
     const collection = fixture.ask({
       accept: () => {
         begun.resolve(undefined);
-        return stored.promise;
+        return stored.promise.then((value) => () => value);
       },
     });
     const site = await joined();
@@ -210,7 +210,7 @@ describe.each(links)('%s', (_name, open) => {
   test('an upload that accepting refuses can be corrected', async () => {
     const collection = fixture.ask({
       accept: (_site, bytes) => {
-        if (bytes.length === small.length) return 1;
+        if (bytes.length === small.length) return () => 1;
         throw new ParleyError('NON_FINITE', 'refused by the test');
       },
     });

@@ -75,7 +75,7 @@ export async function openFixture(
         sites: [alpha.site, beta.site],
         order: { purpose: 'plan', value: { round } },
         sizeBytes: () => ({ min: 1000, max: payload.length }),
-        accept: (_site, bytes) => bytes.length,
+        accept: (_site, bytes) => () => bytes.length,
         ...change,
       }),
     close: async () => {

@@ -32,9 +32,12 @@ export type CanaryScores = z.infer<typeof CanaryScores>;
 export interface ScoredReleases {
   readonly run: RunId;
   readonly round: RoundIndex;
-  readonly numParams: number;
-  /** By site, shape (numCoordinates,) with numCoordinates >= numParams, grid units. */
+  /** Of the sites with canaries, shape (numCoordinates,) with numCoordinates >= numParams, grid units. */
   readonly releases: ReadonlyMap<SiteId, Int32Array>;
+  /** Of all sites' releases, shape (numParams,), grid units. */
+  readonly sum: Float64Array;
+  /** Sites in the sum. */
+  readonly numSites: number;
   /** Coins by site, shape (numCanaries,): 0 member, 1 held-out. */
   readonly coins: ReadonlyMap<SiteId, Int32Array>;
   /** Standard deviation of a site's noise in one coordinate, grid units. */
@@ -52,20 +55,19 @@ export interface ScoredReleases {
  * the direction. Against recipients the sum of all sites is looked at; its noise is sqrt(sites) times as large.
  */
 export function scoreCanaries(scored: ScoredReleases): CanaryScores[] {
-  const { run, round, numParams, releases, coins, stdDev, rate, shift } = scored;
-  const total = sumOf(releases, numParams);
+  const { run, round, releases, sum, numSites, coins, stdDev, rate, shift } = scored;
   return [...releases].flatMap(([site, release]) => {
     const flipped = coins.get(site);
     if (!flipped || flipped.length === 0) return [];
-    const others = total.map((value, i) => value - (release[i] ?? 0));
+    const others = sum.map((value, i) => value - (release[i] ?? 0));
     const nuisance = nuisanceOf(others, release);
     const scores = [...flipped.keys()].map((canary) => {
-      const direction = canaryDirection({ run, site, canary }, numParams);
+      const direction = canaryDirection({ run, site, canary }, sum.length);
       const own = alongDirection(direction, release);
       const other = alongDirection(direction, others);
       return {
         coordinator: without(nuisance, own, other) / stdDev,
-        recipients: (own + other) / (stdDev * Math.sqrt(releases.size)),
+        recipients: (own + other) / (stdDev * Math.sqrt(numSites)),
       };
     });
     return {
@@ -74,7 +76,7 @@ export function scoreCanaries(scored: ScoredReleases): CanaryScores[] {
         site,
         rate,
         shift,
-        sites: releases.size,
+        sites: numSites,
         coins: Array.from(flipped, (own) => coin.parse(own)),
       },
       coordinator: scores.map(({ coordinator }) => coordinator),
@@ -111,13 +113,6 @@ function without({ norm, along }: Nuisance, own: number, other: number): number 
 
 /** Below it, rounding decides. */
 const smallestLeft = 1e-6;
-
-function sumOf(releases: ScoredReleases['releases'], numParams: number): Float64Array {
-  const total = new Float64Array(numParams);
-  for (const release of releases.values())
-    for (let i = 0; i < numParams; i++) total[i] = (total[i] ?? 0) + (release[i] ?? 0);
-  return total;
-}
 
 /** A canary over the rounds of a run so far. */
 export interface RunScore {

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { meanUpdate, publicDenominator, sumUpdates } from '../../../coordinator/aggregate/mean.ts';
+import { addUpdate, meanUpdate, publicDenominator } from '../../../coordinator/aggregate/mean.ts';
+
+function sumUpdates(updates: Iterable<Int32Array>, length: number): Float64Array {
+  const sum = new Float64Array(length);
+  for (const update of updates) addUpdate(sum, update);
+  return sum;
+}
 
 const [least, most] = [-(2 ** 31), 2 ** 31 - 1];
 const updates = fc.integer({ min: 1, max: 5 }).chain((length) =>
