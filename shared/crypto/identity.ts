@@ -1,4 +1,10 @@
-import { createPrivateKey, createPublicKey, sign as signBytes, verify as verifyStrictly } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign as signBytes,
+  verify as verifyStrictly,
+} from 'node:crypto';
 import nacl from 'tweetnacl';
 import { z } from 'zod';
 import { lengthPrefixed, sha256 } from './encoding.ts';
@@ -51,10 +57,20 @@ export function identityFrom(seed: Uint8Array): Identity {
  * every receipt.
  */
 export function sign(identity: Identity, purpose: SigningPurpose, fields: readonly string[]): Signature {
+  return Signature.parse(hex(signBytes(null, toSign(purpose, fields), signingKey(identity))));
+}
+
+/** Parsing a key takes longer than signing with it. */
+const signingKeys = new WeakMap<Identity, KeyObject>();
+
+function signingKey(identity: Identity): KeyObject {
+  const known = signingKeys.get(identity);
+  if (known !== undefined) return known;
   // DER prefix of an Ed25519 PrivateKeyInfo (RFC 8410): node imports raw keys only in this wrapping.
   const der = Buffer.from(`302e020100300506032b657004220420${identity.secretKey}`, 'hex');
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-  return Signature.parse(hex(signBytes(null, toSign(purpose, fields), key)));
+  signingKeys.set(identity, key);
+  return key;
 }
 
 /**

@@ -7,7 +7,7 @@ export interface UserRecordSets {
   readonly features: Float32Array;
   /** Shape (numUsers + 1,): records of user u stand in rows userOffsets[u] .. userOffsets[u + 1] - 1. */
   readonly userOffsets: Int32Array;
-  /** Shape (numUsers,): whose centroids separation is measured to. */
+  /** Shape (numUsers,): whose centroids separation is measured to, the first thousand. */
   readonly isReference: readonly boolean[];
   /** Shape (numUsers,), the last records of each user that never train; where there are any, only they are looked at. */
   readonly freshCounts: Int32Array;
@@ -21,6 +21,8 @@ export interface Embeddings {
 
 /** Distinct records of a user that are looked at, the first ones: pairs grow with their square. */
 const mostRecords = 100;
+/** Reference users whose centroids are compared with: every audit user is, with each of them. */
+const mostCentres = 1000;
 const usersInAStretch = 64;
 
 /**
@@ -54,7 +56,9 @@ export async function embeddingSignals(
   }
   const isCentre = (user: number): boolean =>
     users.isReference[user] === true && (numDistinct[user] ?? 0) > 0;
-  const reference = centroids.flatMap((centroid, user) => (isCentre(user) ? [{ user, centroid }] : []));
+  const reference = centroids
+    .flatMap((centroid, user) => (isCentre(user) ? [{ user, centroid }] : []))
+    .slice(0, mostCentres);
   for (const [user, centroid] of centroids.entries()) {
     const least = (numDistinct[user] ?? 0) >= 2 ? separation({ user, centroid }, reference) : Infinity;
     if (least < Infinity) signals.separation[user] = least;
@@ -112,14 +116,20 @@ interface Centre {
 function separation({ user, centroid }: Centre, centres: readonly Centre[]): number {
   let least = Infinity;
   for (const centre of centres)
-    if (centre.user !== user) least = Math.min(least, distance(centroid, centre.centroid));
-  return least;
+    if (centre.user !== user) least = Math.min(least, squaredDistance(centroid, centre.centroid, least));
+  return Math.sqrt(least);
 }
 
 function distance(a: Float64Array, b: Float64Array): number {
+  return Math.sqrt(squaredDistance(a, b, Infinity));
+}
+
+/** Given up, at some number above it, once it exceeds `most`. */
+function squaredDistance(a: Float64Array, b: Float64Array, most: number): number {
   let sum = 0;
-  for (let index = 0; index < a.length; index++) sum += ((a[index] ?? 0) - (b[index] ?? 0)) ** 2;
-  return Math.sqrt(sum);
+  for (let index = 0; index < a.length && sum <= most; index++)
+    sum += ((a[index] ?? 0) - (b[index] ?? 0)) ** 2;
+  return sum;
 }
 
 function mean(values: readonly number[]): number {

@@ -39,11 +39,24 @@ export function reportedEpsilon(entries: readonly LedgerEntry[], delta: Delta): 
   return pldBounds(entries, delta).upper;
 }
 
-/** Both PLD bounds on epsilon (nats) from one computation. Throws EVENT_UNSUPPORTED. */
+/**
+ * Both PLD bounds on epsilon (nats) from one computation, which is remembered a while: the sites of a simulation and its
+ * coordinator ask the same of equal ledgers, many times a round. Throws EVENT_UNSUPPORTED.
+ */
 export function pldBounds(entries: readonly LedgerEntry[], delta: Delta): Bounds<Epsilon> {
+  const question = JSON.stringify([entries, delta]);
+  const known = newest.get(question);
+  if (known !== undefined) return known;
   const { lower, upper } = epsilonBetween(entries, delta);
-  return { lower: Epsilon.parse(lower), upper: Epsilon.parse(upper) };
+  const bounds = { lower: Epsilon.parse(lower), upper: Epsilon.parse(upper) };
+  newest.set(question, bounds);
+  const [oldest] = newest.keys();
+  if (newest.size > remembered && oldest !== undefined) newest.delete(oldest);
+  return bounds;
 }
+
+const remembered = 32;
+const newest = new Map<string, Bounds<Epsilon>>();
 
 /** The delta of the entries as a function of epsilon; asking it again is cheap. Throws EVENT_UNSUPPORTED. */
 export function privacyProfile(entries: readonly LedgerEntry[]): PrivacyProfile {
