@@ -14,12 +14,9 @@ export const EarlyStopping = z.strictObject({
 export type EarlyStopping = z.infer<typeof EarlyStopping>;
 
 /** Why the run ends after its newest report; undefined where it goes on. */
-export function earlyStop(
-  reports: readonly RoundReport[],
-  options: EarlyStopping | undefined,
-): string | undefined {
+export function earlyStop(reports: readonly RoundReport[], options: EarlyStopping): string | undefined {
   const newest = reports.at(-1);
-  if (!options || !newest) return undefined;
+  if (!newest) return undefined;
   let best: RoundReport | undefined;
   for (const report of reports)
     if (!best || report.utility.value > best.utility.value + options.minGain) best = report;

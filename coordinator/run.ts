@@ -67,6 +67,8 @@ function stoppedBy({ policy, alarm, round, epsilon }: RoundReport): Outcome | un
 }
 
 async function stoppedEarly({ store, config }: RunContext): Promise<Outcome | undefined> {
+  // All reports grow with the rounds, so they are read only where they are looked at.
+  if (!config.earlyStopping) return undefined;
   const detail = earlyStop(await store.reports(), config.earlyStopping);
   return detail === undefined ? undefined : { outcome: 'finished', detail };
 }

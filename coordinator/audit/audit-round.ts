@@ -136,6 +136,7 @@ function mislabelledStratum(
 
 /** The canaries with wrong labels and who calibrates attacks on them; undefined without members or without held-out ones. */
 function mislabelledEvidence(everyone: Evidence): Evidence | undefined {
+  if (!everyone.population.mislabelled) return undefined;
   const evidence = evidenceOfUsers(everyone, mislabelledWithReference(everyone.population));
   const { members, heldOut } = roleCounts(evidence.population);
   return members === 0 || heldOut === 0 ? undefined : evidence;

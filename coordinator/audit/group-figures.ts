@@ -1,5 +1,7 @@
 import type { Advantage, GroupResult } from '../../shared/protocol/audit-report.ts';
-import { aucInterval, clopperPearson, tprAtFpr } from '../../shared/stats/interval.ts';
+import { aucIntervalOfTieGroups, clopperPearson, tprOfRoc } from '../../shared/stats/interval.ts';
+import { rocOfTieGroups } from '../../shared/stats/roc.ts';
+import type { TieGroups } from '../../shared/stats/tie-groups.ts';
 import { conformalPValues } from './conformal.ts';
 import { minimumDetectableAuc } from './controls.ts';
 
@@ -9,6 +11,8 @@ type Tested = Extract<GroupResult, { status: 'tested' }>;
 export interface GroupScores {
   readonly members: Float64Array;
   readonly heldOut: Float64Array;
+  /** The same two pooled and sorted: sorting is most of what a group costs. */
+  readonly inOrder: TieGroups;
   /** Adjusted. */
   readonly pValue: number;
   readonly numTested: number;
@@ -16,19 +20,20 @@ export interface GroupScores {
 
 /** The figures of a testable group from its scores, larger = more likely member; intervals as in subpopulationAttack. */
 export function groupFigures(
-  { members, heldOut, pValue, numTested }: GroupScores,
+  { members, heldOut, inOrder, pValue, numTested }: GroupScores,
   options: { readonly fprs: readonly number[]; readonly level: number },
 ): Omit<Tested, 'status' | 'column' | 'value'> {
   const level = 1 - (1 - options.level) / numTested;
   const conformal = conformalPValues(members, heldOut).sort();
   const advantage = advantageAt(members, heldOut);
+  const roc = rocOfTieGroups(inOrder);
   return {
     members: members.length,
     heldOut: heldOut.length,
-    ...aucInterval(members, heldOut, level),
+    ...aucIntervalOfTieGroups(inOrder, level),
     pValue,
     rejected: pValue <= 1 - options.level,
-    tprAtFpr: options.fprs.map((fpr) => tprAtFpr(members, heldOut, fpr, options.level)),
+    tprAtFpr: options.fprs.map((fpr) => tprOfRoc(roc, fpr, options.level)),
     conformal: { smallest: conformal[0] ?? 1, median: conformal[(conformal.length - 1) >> 1] ?? 1 },
     ...(advantage && { advantage }),
     minimumDetectableAuc: minimumDetectableAuc(members.length, heldOut.length, 1 - level),

@@ -1,5 +1,6 @@
 import type { AuditReport, GroupResult } from '../../shared/protocol/audit-report.ts';
-import { benjaminiHochberg, holm, mannWhitneyPValue } from '../../shared/stats/tests.ts';
+import { benjaminiHochberg, holm, mannWhitneyOfTieGroups } from '../../shared/stats/tests.ts';
+import { tieGroups } from '../../shared/stats/tie-groups.ts';
 import { groupFigures } from './group-figures.ts';
 import { fallbackOf, type Group, isTestable } from './groups.ts';
 import { pickedScores } from './population.ts';
@@ -27,12 +28,12 @@ export function subpopulationAttack(
   options: SubpopulationOptions,
 ): GroupResult[] {
   const testable = groups.filter((group) => isTestable(group, options.minGroupSize));
-  const samples = testable.map(({ members, heldOut }) => ({
-    members: pickedScores(scores, members),
-    heldOut: pickedScores(scores, heldOut),
-  }));
+  const samples = testable.map((group) => {
+    const [members, heldOut] = [pickedScores(scores, group.members), pickedScores(scores, group.heldOut)];
+    return { members, heldOut, inOrder: tieGroups(members, heldOut) };
+  });
   const adjusted = adjustments[options.multipleTesting](
-    Float64Array.from(samples, ({ members, heldOut }) => mannWhitneyPValue(members, heldOut)),
+    Float64Array.from(samples, ({ inOrder }) => mannWhitneyOfTieGroups(inOrder)),
   );
   const figures = new Map(
     samples.map((sample, index) => {

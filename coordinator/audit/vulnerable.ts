@@ -1,10 +1,11 @@
 import type { ParentGroup, VulnerableUsers } from '../../shared/protocol/audit-report.ts';
+import { ascending } from '../../shared/stats/ascending.ts';
 import { clopperPearson } from '../../shared/stats/interval.ts';
 import { benjaminiHochberg } from '../../shared/stats/tests.ts';
 import { atOrAbove, conformalPValues } from './conformal.ts';
 import { type Group, isTestable } from './groups.ts';
 import { nearest, neighbourPool } from './neighbours.ts';
-import type { AuditPopulation } from './population.ts';
+import { type AuditPopulation, pickedScores, usersWithRole } from './population.ts';
 
 const falseDiscoveryRate = 0.1;
 const listed = 10;
@@ -79,20 +80,21 @@ function order(a: TestedUser | undefined, b: TestedUser | undefined): number {
 
 /** For each user the smallest of the testable groups that she is in, by held-out users; shape (numUsers,). */
 function comparisonsOf(
-  { roles }: AuditPopulation,
+  population: AuditPopulation,
   scores: Float64Array,
   testable: readonly Group[],
 ): Comparison[] {
-  const of = (name: ParentGroup, users: Iterable<number>): Comparison => ({
+  const of = (name: ParentGroup, users: Int32Array): Comparison => ({
     name,
-    heldOut: Float64Array.from(users, (user) => scores[user] ?? Number.NaN).sort(),
+    heldOut: ascending(pickedScores(scores, users)),
   });
-  const heldOut = roles.flatMap((role, user) => (role === 'held-out' ? [user] : []));
-  const comparisons = new Array<Comparison>(roles.length).fill(of('all users', heldOut));
+  const everybody = of('all users', usersWithRole(population, 'held-out'));
+  const comparisons = new Array<Comparison>(population.roles.length).fill(everybody);
   const largestFirst = testable.toSorted((a, b) => b.heldOut.length - a.heldOut.length);
   for (const group of largestFirst) {
     const comparison = of({ column: group.column, value: group.value }, group.heldOut);
-    for (const user of [...group.members, ...group.heldOut]) comparisons[user] = comparison;
+    for (const users of [group.members, group.heldOut])
+      for (const user of users) comparisons[user] = comparison;
   }
   return comparisons;
 }

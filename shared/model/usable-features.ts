@@ -7,8 +7,14 @@ import type { ModelSpec } from './spec.ts';
  */
 export function firstUnusable(spec: ModelSpec, features: Float32Array): number {
   const first = spec.layers.at(0);
-  if (first?.type !== 'embedding') return features.findIndex((value) => !Number.isFinite(value));
+  if (first?.type !== 'embedding') return firstNonFinite(features);
   return features.findIndex(
     (token) => !Number.isInteger(token) || token < 0 || token >= first.vocabularySize,
   );
+}
+
+/** Index of the first NaN or infinite value, or -1. A plain loop: every scoring looks at all of a site's audit records. */
+function firstNonFinite(values: Float32Array): number {
+  for (let at = 0; at < values.length; at++) if (!Number.isFinite(values[at])) return at;
+  return -1;
 }

@@ -9,7 +9,11 @@ import { type TieGroups, tieGroups } from './tie-groups.ts';
  * All scores equal: 1. Throws DATA_EMPTY and NON_FINITE as rocCurve does.
  */
 export function mannWhitneyPValue(members: Float64Array, nonMembers: Float64Array): number {
-  const groups = tieGroups(members, nonMembers);
+  return mannWhitneyOfTieGroups(tieGroups(members, nonMembers));
+}
+
+/** The same from tie groups. */
+export function mannWhitneyOfTieGroups(groups: TieGroups): number {
   return groups.numMembers + groups.numNonMembers <= largestExactSample
     ? exactPValue(groups)
     : normalPValue(groups);

