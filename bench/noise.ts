@@ -14,7 +14,7 @@ export const noise: Part = {
   how: 'The medians of nine turns, processor time.',
   run: async ({ quick, emit }) => {
     const count = quick ? 1000 : 1_000_000;
-    const goal = { atLeast: 60 };
+    const goal = { atLeast: 30 };
     const cases = [
       { name: 'Box and Muller, rounded', draw: () => roundedBoxMuller(secureRng(), count) },
       { name: 'rounded Gaussian', draw: () => drawNoise(secureRng(), count, options), goal },
