@@ -2,7 +2,10 @@ import type { Command } from 'commander';
 import { integer, type Json, run } from './parley-command.ts';
 import type { JobOptions, SweepOptions, WorkerOptions } from './scenarios/index.ts';
 
-/** The commands of sweeps: over a grid, a worker for others' grids, and the process of one job, which help does not show. */
+/**
+ * The commands over many runs: sweeps of a grid, a worker for others' grids, the process of one job, which help does not show, and
+ * comparisons of runs that are there already.
+ */
 export function addSweepCommands(program: Command): void {
   program
     .command('sweep')
@@ -47,6 +50,27 @@ export function addSweepCommands(program: Command): void {
       }),
     );
   addJobCommand(program);
+  addCompareCommand(program);
+}
+
+function addCompareCommand(program: Command): void {
+  program
+    .command('compare')
+    .description(
+      'set finished runs side by side: utility against average leakage and that of those easiest to find (docs/sweeps.md)',
+    )
+    .argument(
+      '<runs...>',
+      'run directories, or directories of seeds; runs of one scenario count as its seeds',
+    )
+    .option('--out <directory>', 'where compare.html and compare.json go', 'runs/compare')
+    .option('--json', 'one JSON object a line instead of text')
+    .action((runs: string[], options: Json & { out: string }) =>
+      run(options, async ({ terminal }) => {
+        const { compareCommand } = await import('./scenarios/index.ts');
+        compareCommand(runs, options.out, terminal);
+      }),
+    );
 }
 
 function addJobCommand(program: Command): void {

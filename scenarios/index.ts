@@ -9,6 +9,7 @@ export {
   type SimulateOptions,
   simulateCommand,
 } from './commands.ts';
+export { compareCommand } from './compare.ts';
 export { fetchCommand, listCommand } from './data/commands.ts';
 export { type JobOptions, jobCommand } from './sweep/job-command.ts';
 export { type SweepOptions, sweepCommand } from './sweep/sweep-command.ts';

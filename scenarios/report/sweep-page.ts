@@ -1,5 +1,5 @@
 import type { Sweep } from '../sweep/jobs.ts';
-import type { DoneJob, FailedJob } from '../sweep/result.ts';
+import type { DoneRun, FailedJob } from '../sweep/result.ts';
 import type { CellSummary } from '../sweep/summary.ts';
 import { claimsSection } from './claims.ts';
 import { stamp } from './headline.ts';
@@ -23,16 +23,21 @@ import { counted, epsilonText, figure, interval, percent, plain } from './words.
 
 /** The report of a sweep as one self-contained page: for each base scenario the frontier as charts and as a table. */
 export function sweepHtml({ grid, jobs }: Sweep, cells: readonly CellSummary[]): string {
-  const numbered = cells.map((cell, index) => ({ ...cell, number: index + 1 }));
   const failed = cells.flatMap((cell) => cell.failed);
   return page(grid.name, [
     html`<header><h1>${grid.name}</h1><p>${grid.description}</p>
 <p class="facts">${counted(cells.length, 'cell')} · ${counted(jobs.length, 'run')}</p>${stamp()}</header>`,
     ...(failed.length === 0 ? [] : [failedSection(failed)]),
-    ...byBase(numbered).map(([base, group], index) => baseSection(base, group, index)),
+    ...frontierSections(cells),
     claimsSection(undefined, true),
     html`<section id="grid"><h2>The grid</h2><pre tabindex="0">${JSON.stringify(gridOf(grid), null, 2)}</pre></section>`,
   ]);
+}
+
+/** For each base scenario its frontier as charts and as a table. */
+export function frontierSections(cells: readonly CellSummary[]): Markup[] {
+  const numbered = cells.map((cell, index) => ({ ...cell, number: index + 1 }));
+  return byBase(numbered).map(([base, group], index) => baseSection(base, group, index));
 }
 
 /** The grid as its report shows it: without the paths of the machine that ran it. */
@@ -78,17 +83,17 @@ function cellsTable(cells: readonly NumberedCell[]): Markup {
   );
 }
 
-function runsTable(runs: readonly DoneJob[]): Markup {
-  const number = (header: string, cell: (figures: DoneJob['figures']) => string): Column<DoneJob> => ({
-    ...{ header, numeric: true, cell: ({ figures }: DoneJob) => cell(figures) },
+function runsTable(runs: readonly DoneRun[]): Markup {
+  const number = (header: string, cell: (figures: DoneRun['figures']) => string): Column<DoneRun> => ({
+    ...{ header, numeric: true, cell: ({ figures }: DoneRun) => cell(figures) },
   });
   const aucText = (result: { auc: number; low: number; high: number } | null): string =>
     result === null ? 'n/a' : `${figure(result.auc)} ${interval(result)}`;
-  return table<DoneJob>(
+  return table<DoneRun>(
     'One line for each run; intervals are the run’s own, over its audit users.',
     [
       { header: 'Cell', wide: true, cell: ({ cell }) => cell },
-      { header: 'Seed', numeric: true, cell: ({ seed }) => seed },
+      { header: 'Seed', numeric: true, cell: ({ seed }) => seed ?? 'secure' },
       number('Rounds', ({ rounds }) => String(rounds)),
       number('Utility', ({ utility }) => figure(utility.value)),
       number('User-MIA AUC', ({ userMia }) => aucText(userMia)),

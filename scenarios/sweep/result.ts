@@ -56,6 +56,12 @@ export type JobResult = z.infer<typeof JobResult>;
 export type DoneJob = Extract<JobResult, { status: 'done' }>;
 export type FailedJob = Extract<JobResult, { status: 'failed' }>;
 
+/** One finished run with its figures, of a job or of a directory. */
+export interface DoneRun extends Pick<DoneJob, 'status' | 'cell' | 'outcome' | 'figures'> {
+  /** Null in a run with secure randomness. */
+  readonly seed: Seed | null;
+}
+
 /** What of a job its result repeats. */
 export function identityOf({ id, cell, seed, hash }: Job): Pick<Job, 'id' | 'cell' | 'seed' | 'hash'> {
   return { id, cell, seed, hash };

@@ -1,6 +1,6 @@
 import { meanEstimate } from '../../shared/stats/mean.ts';
 import type { Cell } from './cells.ts';
-import type { DoneJob, FailedJob, JobFigures, JobResult } from './result.ts';
+import type { DoneRun, FailedJob, JobFigures } from './result.ts';
 
 /** One figure of a cell over its seeds. */
 export interface Estimate {
@@ -19,7 +19,7 @@ export interface CellSummary {
   readonly cell: string;
   readonly base: string;
   readonly labels: readonly string[];
-  readonly runs: readonly DoneJob[];
+  readonly runs: readonly DoneRun[];
   readonly failed: readonly FailedJob[];
   readonly metric: JobFigures['utility']['metric'] | null;
   readonly utility: Estimate | null;
@@ -40,8 +40,14 @@ export interface CellSummary {
 /** Which figure stands for leakage. */
 export type Leakage = 'userMia' | 'mislabelled';
 
+/** What a cell is called. */
+export type CellNames = Pick<Cell, 'name' | 'base' | 'labels'>;
+
 /** Every cell's figures over its seeds, and which cells lie on the frontiers of their base scenario. */
-export function summaries(cells: readonly Cell[], results: readonly JobResult[]): CellSummary[] {
+export function summaries(
+  cells: readonly CellNames[],
+  results: readonly (DoneRun | FailedJob)[],
+): CellSummary[] {
   const all = cells.map((cell) =>
     summaryOf(
       cell,
@@ -78,7 +84,10 @@ function placeOf(summary: CellSummary, leakage: Leakage): { worth: number; leaks
   return { worth: utility.mean, leaks: Math.max(0.5, leaks.mean) };
 }
 
-function summaryOf({ name, base, labels }: Cell, results: readonly JobResult[]): CellSummary {
+function summaryOf(
+  { name, base, labels }: CellNames,
+  results: readonly (DoneRun | FailedJob)[],
+): CellSummary {
   const runs = results.filter((result) => result.status === 'done');
   const failed = results.filter((result) => result.status === 'failed');
   const figures = runs.map((run) => run.figures);

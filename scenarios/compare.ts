@@ -1,0 +1,103 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { ParleyError } from '../shared/errors.ts';
+import { compareHtml } from './report/compare-page.ts';
+import { sweepText } from './report/sweep-text.ts';
+import { readRun, storedScenario } from './run-directory.ts';
+import { type DoneRun, figuresOf } from './sweep/result.ts';
+import { type CellSummary, summaries } from './sweep/summary.ts';
+import type { Terminal } from './terminal.ts';
+
+/**
+ * `parley compare`: one table and one chart over runs that are there already. Runs of one scenario, whatever their seeds, are one
+ * line, with intervals over the seeds; every other run is a line of its own.
+ *
+ * @throws RUN_NOT_FOUND for a directory without a run or a run without a finished round; DIRECTORY_UNWRITABLE.
+ */
+export function compareCommand(directories: readonly string[], out: string, terminal: Terminal): void {
+  const cells = comparedRuns(directories);
+  const report = writeComparison(out, cells);
+  terminal.say(`${sweepText(cells)}\n\nreport: ${report}`);
+  terminal.emit({ compare: join(out, 'compare.json'), report });
+}
+
+interface NamedRun {
+  /** What runs of one line have in common. */
+  readonly key: string;
+  readonly directory: string;
+  /** The directory as it was given: several runs when it holds seeds. */
+  readonly given: string;
+  readonly run: Omit<DoneRun, 'cell'>;
+}
+
+/** The lines of a comparison, in the order in which the runs were given. */
+function comparedRuns(directories: readonly string[]): CellSummary[] {
+  const runs = directories.flatMap((given) => runsIn(given).map((directory) => namedRun(directory, given)));
+  const firsts = runs.filter(({ key }, index) => runs.findIndex((other) => other.key === key) === index);
+  const names = new Map(firsts.map((first) => [first.key, nameOf(first, firsts)]));
+  const metrics = new Set(runs.map(({ run }) => run.figures.utility.metric));
+  const cells = firsts.map(({ key, run }) => {
+    const name = names.get(key) ?? key;
+    // What is measured differently cannot share an axis.
+    const base = metrics.size > 1 ? `runs with test ${run.figures.utility.metric}` : 'runs';
+    return { name, base, labels: [name] };
+  });
+  return summaries(
+    cells,
+    runs.map(({ key, run }) => ({ ...run, cell: names.get(key) ?? key })),
+  );
+}
+
+/** A run directory itself, or the runs of the seeds in it. */
+function runsIn(directory: string): string[] {
+  if (existsSync(join(directory, 'manifest.json')) || !existsSync(directory)) return [directory];
+  const seeds = readdirSync(directory).filter((name) => /^seed-\d+$/.test(name));
+  if (seeds.length === 0) return [directory];
+  return seeds.sort((a, b) => Number(a.slice(5)) - Number(b.slice(5))).map((name) => join(directory, name));
+}
+
+function namedRun(directory: string, given: string): NamedRun {
+  const reported = readRun(directory);
+  const figures = figuresOf(reported);
+  if (figures === undefined)
+    throw new ParleyError(
+      'RUN_NOT_FOUND',
+      `${directory} has no finished round, so there is nothing to compare; leave it out or let it run`,
+    );
+  const { seed } = reported.manifest;
+  const planned = reported.reports.at(-1)?.rounds ?? 0;
+  const outcome = figures.rounds < planned ? 'stopped' : 'finished';
+  return { key: keyOf(directory), directory, given, run: { status: 'done', seed, outcome, figures } };
+}
+
+/** The scenario without its seeds; a run of real sites has none and stands alone. */
+function keyOf(directory: string): string {
+  if (!existsSync(join(directory, 'scenario.json'))) return resolve(directory);
+  return JSON.stringify({ ...storedScenario(directory), seeds: [] });
+}
+
+/** The directory's own name where no other line has it, else as it was given. */
+function nameOf({ given }: NamedRun, firsts: readonly NamedRun[]): string {
+  const own = basename(resolve(given));
+  return firsts.filter((other) => basename(resolve(other.given)) === own).length > 1 ? given : own;
+}
+
+function writeComparison(out: string, cells: readonly CellSummary[]): string {
+  const report = join(out, 'compare.html');
+  const content = JSON.stringify({ compareVersion: 1, cells }, infiniteAsText, 2);
+  try {
+    mkdirSync(out, { recursive: true });
+    writeFileSync(join(out, 'compare.json'), `${content}\n`);
+    writeFileSync(report, compareHtml(cells));
+  } catch (cause) {
+    throw new ParleyError('DIRECTORY_UNWRITABLE', `${out} cannot be written to; give another --out`, {
+      cause,
+    });
+  }
+  return report;
+}
+
+/** JSON has no infinity. */
+function infiniteAsText(_: string, value: unknown): unknown {
+  return value === Infinity ? 'infinite' : value;
+}
