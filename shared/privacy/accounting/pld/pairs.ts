@@ -90,9 +90,9 @@ export function dominatedPair(mechanism: Mechanism, step: number, reach: Reach):
   // An interval that begins right below its loss would be narrow, and the next one wide; the first is wide in any case. It is
   // empty where it begins on its loss, so only the later ones are sure to get on.
   for (let margin = 0; ; margin = 0.3) {
-    const index = Math.ceil(lossAt(mechanism, from) / step + margin);
+    const index = indexAfter(mechanism, from, { margin, step, last });
     const grown = intervalOf(mechanism, { from, limit: reach.to, loss: index * step, step });
-    if (!grown || index > last) break;
+    if (!grown || index > last || (margin > 0 && !(grown.to > from))) break;
     logMass[index - first] = grown.logMass;
     shift = Math.max(shift, grown.residual);
     kept += Math.exp(grown.logMass);
@@ -102,6 +102,21 @@ export function dominatedPair(mechanism: Mechanism, step: number, reach: Reach):
 }
 
 const leastKept = 0.9;
+
+/**
+ * The loss on the grid for an interval that begins at `from`. Where the sampling rate is nearly 1, losses just above the least one
+ * cannot be told from it in float64, and their outcomes would be -Infinity: such losses are passed over.
+ */
+function indexAfter(
+  mechanism: Mechanism,
+  from: number,
+  { margin, step, last }: { readonly margin: number; readonly step: number; readonly last: number },
+): number {
+  const loss = lossAt(mechanism, from);
+  let index = Math.ceil(loss / step + margin);
+  while (index <= last && !(outcomeAt(mechanism, 2 * index * step - loss) >= from)) index++;
+  return index;
+}
 
 interface Growth {
   readonly from: number;
@@ -118,7 +133,7 @@ interface Interval {
 
 /** The interval from `from` whose loss as a whole is `loss`, by Newton's method on its upper end; none within the limit. */
 function intervalOf(mechanism: Mechanism, { from, limit, loss, step }: Growth): Interval | undefined {
-  const least = outcomeAt(mechanism, loss);
+  const least = Math.max(from, outcomeAt(mechanism, loss));
   let to = outcomeAt(mechanism, 2 * loss - lossAt(mechanism, from));
   for (let round = 0; ; round++) {
     if (!(to <= limit)) return undefined;

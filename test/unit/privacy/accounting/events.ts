@@ -71,7 +71,7 @@ export const events: fc.Arbitrary<MechanismEvent> = fc.oneof(
   fc.constant(nonPrivate),
 );
 
-/** Subsampled rounds as plans have them. Distributions of stranger events take seconds to minutes each. */
+/** Subsampled rounds as plans have them. Distributions of stranger events take seconds each. */
 export const commonRounds: fc.Arbitrary<MechanismEvent> = fc
   .tuple(fc.double({ min: 0.8, max: 5, noNaN: true }), fc.double({ min: 0.01, max: 0.5, noNaN: true }))
   .map(([z, q]) => sampled(z, q));
