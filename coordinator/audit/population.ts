@@ -162,7 +162,9 @@ function merged(name: string, populations: readonly AuditPopulation[]): Subpopul
     subpopulations.find(({ column }) => column === name),
   );
   const declared = [...new Set(columns.flatMap((own) => own?.vocabulary ?? []))];
-  const codeOf = new Map([...declared, notRecorded].map((value, code) => [value, code]));
+  // A set first: a site may have declared this very value.
+  const possible = [...new Set([...declared, notRecorded])];
+  const codeOf = new Map(possible.map((value, code) => [value, code]));
   const missing = codeOf.get(notRecorded) ?? -1;
   const codes = columns.map((own, part) => {
     // Each value is looked up once, not once for each user.
@@ -171,8 +173,7 @@ function merged(name: string, populations: readonly AuditPopulation[]): Subpopul
     return own?.codes.map((code) => renamed[code] ?? missing) ?? new Int32Array(numUsers).fill(missing);
   });
   const all = concatenated(codes);
-  const isUsed = missing < declared.length || all.includes(missing);
-  const vocabulary = isUsed && missing === declared.length ? [...declared, notRecorded] : declared;
+  const vocabulary = all.includes(missing) ? possible : declared;
   return { column: name === 'site' ? 'site (declared)' : name, vocabulary, codes: all };
 }
 

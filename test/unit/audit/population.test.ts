@@ -78,6 +78,19 @@ describe('mergePopulations', () => {
     expect(merged.subpopulations[1]?.vocabulary).toEqual(['Asian', 'Other', 'Hispanic', 'unused']);
   });
 
+  test('a site may declare the very value that stands for a missing one: it is one value', () => {
+    const ward = { column: 'ward', vocabulary: ['(not recorded)', 'a'], codes: Int32Array.of(1, 0) };
+    const [, , column] = mergePopulations([
+      { name: 'north', population: { ...north, subpopulations: [...north.subpopulations, ward] } },
+      { name: 'south', population: { ...south, subpopulations: south.subpopulations.slice(0, 1) } },
+    ]).subpopulations;
+    expect(column).toEqual({
+      column: 'ward',
+      vocabulary: ['(not recorded)', 'a'],
+      codes: Int32Array.of(1, 0, 0, 0, 0),
+    });
+  });
+
   test('refuses no parts, and parts with different classes', () => {
     expect(() => mergePopulations([])).toThrow(expect.objectContaining({ code: 'DATA_EMPTY' }));
     const other = { name: 'east', population: { ...south, numClasses: 3 } };
