@@ -5,7 +5,7 @@ import { compareHtml } from './report/compare-page.ts';
 import { sweepText } from './report/sweep-text.ts';
 import { readRun, storedScenario } from './run-directory.ts';
 import { type DoneRun, figuresOf } from './sweep/result.ts';
-import { type CellSummary, summaries } from './sweep/summary.ts';
+import { type CellSummary, summaries, summariesJson } from './sweep/summary.ts';
 import type { Terminal } from './terminal.ts';
 
 /**
@@ -84,7 +84,7 @@ function nameOf({ given }: NamedRun, firsts: readonly NamedRun[]): string {
 
 function writeComparison(out: string, cells: readonly CellSummary[]): string {
   const report = join(out, 'compare.html');
-  const content = JSON.stringify({ compareVersion: 1, cells }, infiniteAsText, 2);
+  const content = summariesJson({ compareVersion: 1, cells });
   try {
     mkdirSync(out, { recursive: true });
     writeFileSync(join(out, 'compare.json'), `${content}\n`);
@@ -95,9 +95,4 @@ function writeComparison(out: string, cells: readonly CellSummary[]): string {
     });
   }
   return report;
-}
-
-/** JSON has no infinity. */
-function infiniteAsText(_: string, value: unknown): unknown {
-  return value === Infinity ? 'infinite' : value;
 }

@@ -40,6 +40,11 @@ export interface CellSummary {
 /** Which figure stands for leakage. */
 export type Leakage = 'userMia' | 'mislabelled';
 
+/** Summaries in an object as JSON, which has no infinity. */
+export function summariesJson(content: object): string {
+  return JSON.stringify(content, (_, value: unknown) => (value === Infinity ? 'infinite' : value), 2);
+}
+
 /** What a cell is called. */
 export type CellNames = Pick<Cell, 'name' | 'base' | 'labels'>;
 

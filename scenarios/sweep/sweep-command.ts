@@ -16,7 +16,7 @@ import { progressOf } from './progress.ts';
 import { queueScheduler } from './queue-scheduler.ts';
 import type { FailedJob, JobResult } from './result.ts';
 import type { Scheduler } from './scheduler.ts';
-import { type CellSummary, summaries } from './summary.ts';
+import { type CellSummary, summaries, summariesJson } from './summary.ts';
 
 /** What `parley sweep` was asked for. */
 export interface SweepOptions {
@@ -115,7 +115,7 @@ function finish(sweep: Sweep, out: string, results: readonly JobResult[], termin
   terminal.emit({ sweep: join(out, 'sweep.json'), report });
 }
 
-/** All figures as JSON, which has no infinity. */
+/** All figures as JSON. */
 function sweepJson({ grid }: Sweep, cells: readonly CellSummary[]): string {
   const { name, description, set, vary, seeds, rounds } = grid;
   const content = {
@@ -124,7 +124,7 @@ function sweepJson({ grid }: Sweep, cells: readonly CellSummary[]): string {
     grid: { name, description, set, vary, seeds, rounds },
     cells,
   };
-  return JSON.stringify(content, (_, value: unknown) => (value === Infinity ? 'infinite' : value), 2);
+  return summariesJson(content);
 }
 
 function assertNoneFailed(failed: readonly FailedJob[], out: string): void {
