@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { integer, type Json, real, run } from './parley-command.ts';
+import { addServeCommands } from './parley-serve.ts';
 import { addSweepCommands } from './parley-sweep.ts';
 import type { AuditCommandOptions, BudgetOptions, SimulateOptions } from './scenarios/index.ts';
 import { ParleyError } from './shared/errors.ts';
@@ -174,6 +175,8 @@ program
       await auditCommand(target, options, running);
     }),
   );
+
+addServeCommands(program);
 
 const ledger = program
   .command('ledger')

@@ -33,7 +33,12 @@ export async function outputSource(spec: ModelSpec, parameters: Float32Array): P
  * Writes the logits of a batch whose first record is `start` into `values`, shape (numRecords, numClasses). A sigmoid output's
  * logit z stands for the pair (0, z).
  */
-export function addLogits(spec: ModelSpec, values: Float64Array, logits: Outputs['logits'], start: number): void {
+export function addLogits(
+  spec: ModelSpec,
+  values: Float64Array,
+  logits: Outputs['logits'],
+  start: number,
+): void {
   if (spec.output.type === 'softmax') values.set(logits, start * numClasses(spec));
   else for (const [row, logit] of logits.entries()) values[2 * (start + row) + 1] = logit;
 }

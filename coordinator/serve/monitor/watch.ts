@@ -1,0 +1,186 @@
+import { assertNever } from '../../../shared/errors.ts';
+import { count, evidenceWidth, forget, noEvidence } from './evidence.ts';
+import { bandOf, type Reference, rememberedSketches } from './reference.ts';
+import type { Detector, Ordinary } from './settings.ts';
+import { sketchWidth, squaredDistance } from './sketch.ts';
+
+/** One record of a query, as the monitor sees it: never the record itself. */
+export interface Observation {
+  /** Keyed, 32 bytes. */
+  readonly digest: Uint8Array;
+  /** Shape (sketchWidth,). */
+  readonly sketch: Float32Array;
+  /** Index into each subpopulation's vocabulary, -1 where the record does not tell; shape (numSubpopulations,). */
+  readonly groups: readonly number[];
+  /** Of the model's own answer, before any hardening. */
+  readonly label: number;
+  readonly confidence: number;
+}
+
+/** What is remembered of one caller: of fixed size, whatever the caller asks. */
+export interface Watch {
+  /** Tags of digests by place, 0 where none is; a newer record takes the place of an older one. */
+  readonly seen: Uint32Array;
+  /** Sketches by place, shape (rememberedSketches, sketchWidth), and which places are taken. */
+  readonly sketches: Float32Array;
+  readonly taken: Uint8Array;
+  /** Logarithms, shape (numTests * evidenceWidth,). */
+  readonly evidence: Float64Array;
+}
+
+/** An alarm: this caller is not an ordinary one. */
+export interface Finding {
+  readonly detector: Detector;
+  /** The group, such as `race=Asian`; null where the detector knows none. */
+  readonly group: string | null;
+  /** Logarithm of the evidence, nats. */
+  readonly evidence: number;
+}
+
+/** What is tested of every query, and at which evidence an alarm is raised. */
+export interface Monitor {
+  readonly tests: readonly Test[];
+  /** Nats. */
+  readonly limit: number;
+  readonly reference: Reference | undefined;
+}
+
+/** A test counts hits that an ordinary query is with probability at most `ordinary`. */
+type Test = EventTest | GroupTest;
+
+interface CommonTest {
+  readonly ordinary: number;
+  readonly detector: Detector;
+  readonly group: string | null;
+}
+
+interface EventTest extends CommonTest {
+  readonly type: 'repeats' | 'copies';
+}
+
+interface GroupTest extends CommonTest {
+  readonly type: 'group';
+  /** Index of the grouping, and of the value in it. */
+  readonly grouping: number;
+  readonly value: number;
+}
+
+/** A group that makes up more than this of ordinary queries cannot be told from a sweep. */
+const largestOrdinary = 0.6;
+const smallestOrdinary = 0.01;
+
+/**
+ * The tests of one caller: repeats, and with a reference copies and every group that is small enough. The probability that
+ * any of them ever raises an alarm about an ordinary caller is at most `falseAlarms`: each gets an equal share of it.
+ * `expects` names groups that this caller may ask about at will.
+ */
+export function monitorOf(
+  reference: Reference | undefined,
+  { ordinary, falseAlarms }: { readonly ordinary: Ordinary; readonly falseAlarms: number },
+  expects: readonly string[] = [],
+): Monitor {
+  const groups = (reference?.groupings ?? []).flatMap(({ detector, column, values, shares }, grouping) =>
+    values.map((name, value): Test => {
+      const rate = Math.max(smallestOrdinary, ordinary.concentration * (shares[value] ?? 1));
+      return { type: 'group', detector, group: `${column}=${name}`, grouping, value, ordinary: rate };
+    }),
+  );
+  const tests: Test[] = [
+    { type: 'repeats', detector: 'repeats', group: null, ordinary: ordinary.repeats },
+    ...(reference
+      ? [{ type: 'copies', detector: 'copies', group: null, ordinary: ordinary.copies } as const]
+      : []),
+    ...groups.filter(({ group, ordinary }) => ordinary <= largestOrdinary && !expects.includes(group ?? '')),
+  ];
+  return { tests, reference, limit: Math.log(tests.length / falseAlarms) };
+}
+
+const seenPlaces = 4096;
+
+/** A caller of whom nothing is known yet. */
+export function newWatch({ tests }: Monitor): Watch {
+  return {
+    seen: new Uint32Array(seenPlaces),
+    sketches: new Float32Array(rememberedSketches * sketchWidth),
+    taken: new Uint8Array(rememberedSketches),
+    evidence: noEvidence(tests.length),
+  };
+}
+
+/** Look at the records of one request, in order: what is known of the caller afterwards, and what was found. */
+export function observed(
+  monitor: Monitor,
+  before: Watch,
+  observations: readonly Observation[],
+): { readonly watch: Watch; readonly findings: readonly Finding[] } {
+  const watch = {
+    seen: before.seen.slice(),
+    sketches: before.sketches.slice(),
+    taken: before.taken.slice(),
+    evidence: before.evidence.slice(),
+  };
+  const findings = observations.flatMap((observation) => look(monitor, watch, observation));
+  return { watch, findings };
+}
+
+/** Looks at one record; `watch` is changed in place. */
+function look(monitor: Monitor, watch: Watch, observation: Observation): Finding[] {
+  const places = new DataView(observation.digest.buffer, observation.digest.byteOffset);
+  const place = places.getUint32(0) % seenPlaces;
+  const tag = places.getUint32(4) | 1;
+  const isRepeat = watch.seen[place] === tag;
+  watch.seen[place] = tag;
+  const isCopy = !isRepeat && isNear(monitor, watch, observation.sketch);
+  const sketchPlace = places.getUint32(8) % rememberedSketches;
+  watch.sketches.set(observation.sketch, sketchPlace * sketchWidth);
+  watch.taken[sketchPlace] = 1;
+  const groups = monitor.reference ? groupsOf(monitor.reference, observation) : [];
+  return monitor.tests.flatMap((test, index) => {
+    const isHit = hits(test, { isRepeat, isCopy, groups });
+    if (isHit === undefined) return [];
+    const evidence = count(watch.evidence, index, isHit, test.ordinary);
+    if (evidence < monitor.limit) return [];
+    forget(watch.evidence, index);
+    return [{ detector: test.detector, group: test.group, evidence }];
+  });
+}
+
+interface Seen {
+  readonly isRepeat: boolean;
+  readonly isCopy: boolean;
+  /** Value of each grouping, -1 where it is not known. */
+  readonly groups: readonly number[];
+}
+
+/** Undefined where the query says nothing about the test. */
+function hits(test: Test, { isRepeat, isCopy, groups }: Seen): boolean | undefined {
+  switch (test.type) {
+    case 'repeats':
+      return isRepeat;
+    case 'copies':
+      return isRepeat ? undefined : isCopy;
+    case 'group': {
+      const value = groups[test.grouping] ?? -1;
+      return isRepeat || value < 0 ? undefined : value === test.value;
+    }
+    default:
+      return assertNever(test);
+  }
+}
+
+function groupsOf({ bandLimits }: Reference, { groups, label, confidence }: Observation): number[] {
+  return [...groups, label, bandOf(confidence, bandLimits)];
+}
+
+function isNear({ reference }: Monitor, { sketches, taken }: Watch, sketch: Float32Array): boolean {
+  const near = reference?.nearSquared ?? -1;
+  for (let place = 0; place < rememberedSketches; place++)
+    if (taken[place] === 1 && squaredDistance(sketch, sketches, place * sketchWidth, near) <= near)
+      return true;
+  return false;
+}
+
+/** Bytes that are kept for one caller. */
+export function watchBytes({ tests }: Monitor): number {
+  return 4 * seenPlaces + rememberedSketches * (4 * sketchWidth + 1) + 8 * evidenceWidth * tests.length;
+}
