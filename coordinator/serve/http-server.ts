@@ -45,7 +45,10 @@ export async function serveHttp(options: ServeOptions): Promise<Served> {
       'INSECURE_URL',
       `answering on ${host} needs TLS, since keys and records would travel in plain: give a certificate and key, or listen on 127.0.0.1 behind a TLS proxy`,
     );
-  const limits = { requestTimeout: 60_000, headersTimeout: 10_000, maxHeaderSize: 8192 };
+  const limits = {
+    ...{ requestTimeout: 60_000, headersTimeout: 10_000 },
+    ...{ keepAliveTimeout: 60_000, maxHeaderSize: 8192 },
+  };
   const server = tls
     ? createTlsServer({ ...tls, ...limits, minVersion: 'TLSv1.3' })
     : createServer({ ...limits });

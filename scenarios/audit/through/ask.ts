@@ -71,17 +71,8 @@ export function openAsking(url: string, key: string): Asking {
 }
 
 async function post(address: URL, key: string, body: unknown): Promise<PredictionReply> {
-  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-  const response = await fetch(address, { method: 'POST', headers, body: JSON.stringify(body) }).catch(
-    (cause: unknown) => {
-      const reason = reasonOf(cause);
-      throw new ParleyError(
-        'CONNECTION_LOST',
-        `${address.origin} does not answer (${reason}): is \`parley serve\` running there?`,
-        { cause },
-      );
-    },
-  );
+  // A kept connection that the other side has given up meanwhile fails at once; a fresh one need not.
+  const response = await send(address, key, body).catch(() => send(address, key, body));
   const value = parsedJson(await response.text());
   const reply = PredictionReply.safeParse(value);
   if (response.ok && reply.success) return reply.data;
@@ -92,6 +83,19 @@ async function post(address: URL, key: string, body: unknown): Promise<Predictio
     'PROTOCOL_MISMATCH',
     `${address.origin} answered ${response.status} with something else than \`parley serve\` does: check the address, and that both have one version`,
   );
+}
+
+async function send(address: URL, key: string, body: unknown): Promise<Response> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  try {
+    return await fetch(address, { method: 'POST', headers, body: JSON.stringify(body) });
+  } catch (cause) {
+    throw new ParleyError(
+      'CONNECTION_LOST',
+      `${address.origin} does not answer (${reasonOf(cause)}): is \`parley serve\` running there?`,
+      { cause },
+    );
+  }
 }
 
 /** `fetch` hides what happened in the error's own cause. */
