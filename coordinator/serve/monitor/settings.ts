@@ -10,12 +10,14 @@ export type Detector = (typeof detectors)[number];
 
 /** How a caller queries who means no harm: for each query the largest probability, given all before it. */
 export const Ordinary = z.strictObject({
-  /** That a record is one that the caller has asked about before: retries, a patient looked at twice. */
+  /** That a record is one that the caller has asked about twice before; asking once more, as after a lost answer, is free. */
   repeats: rate.default(0.2),
   /** That it is nearly one: a patient who came again. */
   copies: rate.default(0.2),
-  /** How many times the reference's share a group's share may be. */
+  /** How many times the reference's share a group's share may be, of persons. */
   concentration: z.number().gt(1).default(3),
+  /** One person's records that may come in a row: of so many in a row with the same groups, one counts for the shares. */
+  perPerson: z.number().int().positive().default(10),
 });
 export type Ordinary = z.infer<typeof Ordinary>;
 

@@ -50,7 +50,8 @@ export function squaredDistance(a: Float32Array, b: Float32Array, at: number, mo
 }
 
 function cellOf(record: Float32Array): Uint8Array {
-  const cell = Int32Array.from(record, (value) => Math.round(value * cellsPerUnit));
+  const cell = new Int32Array(record.length);
+  for (let i = 0; i < record.length; i++) cell[i] = Math.round((record[i] ?? 0) * cellsPerUnit);
   return new Uint8Array(cell.buffer);
 }
 

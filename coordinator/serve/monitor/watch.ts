@@ -19,13 +19,18 @@ export interface Observation {
 
 /** What is remembered of one caller: of fixed size, whatever the caller asks. */
 export interface Watch {
-  /** Tags of digests by place, 0 where none is; a newer record takes the place of an older one. */
+  /** Tags of digests by place, 0 where none is, and how often each was asked about; a newer record takes the place of an older one. */
   readonly seen: Uint32Array;
+  readonly times: Uint8Array;
   /** Sketches by place, shape (rememberedSketches, sketchWidth), and which places are taken. */
   readonly sketches: Float32Array;
   readonly taken: Uint8Array;
   /** Logarithms, shape (numTests * evidenceWidth,). */
   readonly evidence: Float64Array;
+  /** The newest records in a row that could be one person's: their groups, and how many they are. */
+  readonly row: { readonly groups: readonly number[]; readonly length: number };
+  /** Copies in a row, up to the newest record. */
+  readonly copies: number;
 }
 
 /** An alarm: this caller is not an ordinary one. */
@@ -42,6 +47,8 @@ export interface Monitor {
   readonly tests: readonly Test[];
   /** Nats. */
   readonly limit: number;
+  /** Records in a row that could be one person's, of which one counts. */
+  readonly perPerson: number;
   readonly reference: Reference | undefined;
 }
 
@@ -92,18 +99,27 @@ export function monitorOf(
       : []),
     ...groups.filter(({ group, ordinary }) => ordinary <= largestOrdinary && !expects.includes(group ?? '')),
   ];
-  return { tests, reference, limit: Math.log(tests.length / falseAlarms) };
+  return { tests, reference, limit: Math.log(tests.length / falseAlarms), perPerson: ordinary.perPerson };
 }
 
 const seenPlaces = 4096;
+
+/** So many copies in a row count each; of those that follow, which one person's many records may be, one in `perPerson`. */
+const freeCopies = 4;
+
+/** A record may be asked about so often: a request that got lost is sent once more. */
+const freeTimes = 2;
 
 /** A caller of whom nothing is known yet. */
 export function newWatch({ tests }: Monitor): Watch {
   return {
     seen: new Uint32Array(seenPlaces),
+    times: new Uint8Array(seenPlaces),
     sketches: new Float32Array(rememberedSketches * sketchWidth),
     taken: new Uint8Array(rememberedSketches),
     evidence: noEvidence(tests.length),
+    row: { groups: [], length: 0 },
+    copies: 0,
   };
 }
 
@@ -113,8 +129,10 @@ export function observed(
   before: Watch,
   observations: readonly Observation[],
 ): { readonly watch: Watch; readonly findings: readonly Finding[] } {
-  const watch = {
+  const watch: Changing = {
+    ...{ row: before.row, copies: before.copies },
     seen: before.seen.slice(),
+    times: before.times.slice(),
     sketches: before.sketches.slice(),
     taken: before.taken.slice(),
     evidence: before.evidence.slice(),
@@ -123,20 +141,33 @@ export function observed(
   return { watch, findings };
 }
 
+type Changing = { -readonly [Key in keyof Watch]: Watch[Key] };
+
 /** Looks at one record; `watch` is changed in place. */
-function look(monitor: Monitor, watch: Watch, observation: Observation): Finding[] {
+function look(monitor: Monitor, watch: Changing, observation: Observation): Finding[] {
   const places = new DataView(observation.digest.buffer, observation.digest.byteOffset);
   const place = places.getUint32(0) % seenPlaces;
-  const tag = places.getUint32(4) | 1;
-  const isRepeat = watch.seen[place] === tag;
+  const tag = (places.getUint32(4) | 1) >>> 0;
+  const times = watch.seen[place] === tag ? (watch.times[place] ?? 0) : 0;
+  const isRepeat = times > 0;
   watch.seen[place] = tag;
+  watch.times[place] = Math.min(times + 1, freeTimes);
   const isCopy = !isRepeat && isNear(monitor, watch, observation.sketch);
+  if (!isRepeat) watch.copies = isCopy ? watch.copies + 1 : 0;
+  const isCounted = watch.copies <= freeCopies || watch.copies % monitor.perPerson === 0;
   const sketchPlace = places.getUint32(8) % rememberedSketches;
   watch.sketches.set(observation.sketch, sketchPlace * sketchWidth);
   watch.taken[sketchPlace] = 1;
-  const groups = monitor.reference ? groupsOf(monitor.reference, observation) : [];
+  if (!isRepeat) watch.row = rowAfter(watch.row, observation.groups);
+  const isNewPerson = (watch.row.length - 1) % monitor.perPerson === 0;
+  const groups = monitor.reference && isNewPerson ? groupsOf(monitor.reference, observation) : [];
   return monitor.tests.flatMap((test, index) => {
-    const isHit = hits(test, { isRepeat, isCopy, groups });
+    const isHit = hits(test, {
+      isRepeat,
+      isOften: times === freeTimes,
+      isCopy: isCounted ? isCopy : undefined,
+      groups,
+    });
     if (isHit === undefined) return [];
     const evidence = count(watch.evidence, index, isHit, test.ordinary);
     if (evidence < monitor.limit) return [];
@@ -145,18 +176,28 @@ function look(monitor: Monitor, watch: Watch, observation: Observation): Finding
   });
 }
 
+/** Records of one person share their groups; a record whose groups are not known is always somebody else's. */
+function rowAfter(row: Watch['row'], groups: readonly number[]): Watch['row'] {
+  const isSame =
+    groups.some((group) => group >= 0) && groups.every((group, index) => group === row.groups[index]);
+  return { groups, length: isSame ? row.length + 1 : 1 };
+}
+
 interface Seen {
   readonly isRepeat: boolean;
-  readonly isCopy: boolean;
-  /** Value of each grouping, -1 where it is not known. */
+  /** A repeat that is neither the first nor a retry of it. */
+  readonly isOften: boolean;
+  /** Undefined where it may be one more record of the person before. */
+  readonly isCopy: boolean | undefined;
+  /** Value of each grouping, -1 where it is not known; empty where the record may be of the person before. */
   readonly groups: readonly number[];
 }
 
 /** Undefined where the query says nothing about the test. */
-function hits(test: Test, { isRepeat, isCopy, groups }: Seen): boolean | undefined {
+function hits(test: Test, { isRepeat, isOften, isCopy, groups }: Seen): boolean | undefined {
   switch (test.type) {
     case 'repeats':
-      return isRepeat;
+      return isOften;
     case 'copies':
       return isRepeat ? undefined : isCopy;
     case 'group': {
@@ -182,5 +223,5 @@ function isNear({ reference }: Monitor, { sketches, taken }: Watch, sketch: Floa
 
 /** Bytes that are kept for one caller. */
 export function watchBytes({ tests }: Monitor): number {
-  return 4 * seenPlaces + rememberedSketches * (4 * sketchWidth + 1) + 8 * evidenceWidth * tests.length;
+  return 5 * seenPlaces + rememberedSketches * (4 * sketchWidth + 1) + 8 * evidenceWidth * tests.length;
 }
