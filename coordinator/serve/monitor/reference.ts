@@ -1,7 +1,7 @@
 import { ParleyError } from '../../../shared/errors.ts';
 import { clopperPearson } from '../../../shared/stats/interval.ts';
 import type { Detector } from './settings.ts';
-import { type Sketcher, sketchWidth, squaredDistance } from './sketch.ts';
+import { type Sketcher, squaredDistance } from './sketch.ts';
 
 /** What ordinary queries look like, as figures of a reference table; no record of it is kept. */
 export interface Reference {
@@ -109,13 +109,10 @@ function nearSquared(users: readonly ReferenceUser[], { digest, sketch }: Sketch
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .slice(0, 3 * rememberedSketches)
     .map(({ record }) => sketch(record));
-  const remembered = new Float32Array(rememberedSketches * sketchWidth);
-  for (const [place, known] of order.slice(0, rememberedSketches).entries())
-    remembered.set(known, place * sketchWidth);
+  const remembered = order.slice(0, rememberedSketches);
   const nearest = order.slice(rememberedSketches).map((probe) => {
     let least = Infinity;
-    for (let place = 0; place < rememberedSketches; place++)
-      least = Math.min(least, squaredDistance(probe, remembered, place * sketchWidth, least));
+    for (const known of remembered) least = Math.min(least, squaredDistance(probe, known, least));
     return least;
   });
   return Float64Array.from(nearest).sort()[Math.floor(unrelatedNear * nearest.length)] ?? 0;

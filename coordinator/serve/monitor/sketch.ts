@@ -42,10 +42,10 @@ export function derivedKey(secret: Uint8Array, purpose: string): Uint8Array {
   return createHmac('sha256', secret).update(`parley serve ${purpose}`).digest();
 }
 
-/** The squared distance of two sketches, `b` from `at` on; larger than `most` wherever it exceeds it. */
-export function squaredDistance(a: Float32Array, b: Float32Array, at: number, most: number): number {
+/** The squared distance of two sketches; some number above `most` wherever it exceeds it. */
+export function squaredDistance(a: Float32Array, b: Float32Array, most: number): number {
   let sum = 0;
-  for (let i = 0; i < sketchWidth && sum <= most; i++) sum += ((a[i] ?? 0) - (b[at + i] ?? 0)) ** 2;
+  for (let i = 0; i < sketchWidth && sum <= most; i++) sum += ((a[i] ?? 0) - (b[i] ?? 0)) ** 2;
   return sum;
 }
 

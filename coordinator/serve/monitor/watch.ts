@@ -1,8 +1,8 @@
 import { assertNever } from '../../../shared/errors.ts';
-import { count, evidenceWidth, forget, noEvidence } from './evidence.ts';
+import { count, forget, noEvidence } from './evidence.ts';
 import { bandOf, type Reference, rememberedSketches } from './reference.ts';
 import type { Detector, Ordinary } from './settings.ts';
-import { sketchWidth, squaredDistance } from './sketch.ts';
+import { squaredDistance } from './sketch.ts';
 
 /** One record of a query, as the monitor sees it: never the record itself. */
 export interface Observation {
@@ -22,9 +22,8 @@ export interface Watch {
   /** Tags of digests by place, 0 where none is, and how often each was asked about; a newer record takes the place of an older one. */
   readonly seen: Uint32Array;
   readonly times: Uint8Array;
-  /** Sketches by place, shape (rememberedSketches, sketchWidth), and which places are taken. */
-  readonly sketches: Float32Array;
-  readonly taken: Uint8Array;
+  /** Sketches by place, shape (rememberedSketches,), each (sketchWidth,), null where none is. */
+  readonly sketches: readonly (Float32Array | null)[];
   /** Logarithms, shape (numTests * evidenceWidth,). */
   readonly evidence: Float64Array;
   /** The newest records in a row that could be one person's: their groups, and how many they are. */
@@ -115,8 +114,7 @@ export function newWatch({ tests }: Monitor): Watch {
   return {
     seen: new Uint32Array(seenPlaces),
     times: new Uint8Array(seenPlaces),
-    sketches: new Float32Array(rememberedSketches * sketchWidth),
-    taken: new Uint8Array(rememberedSketches),
+    sketches: Array.from({ length: rememberedSketches }, () => null),
     evidence: noEvidence(tests.length),
     row: { groups: [], length: 0 },
     copies: 0,
@@ -134,14 +132,13 @@ export function observed(
     seen: before.seen.slice(),
     times: before.times.slice(),
     sketches: before.sketches.slice(),
-    taken: before.taken.slice(),
     evidence: before.evidence.slice(),
   };
   const findings = observations.flatMap((observation) => look(monitor, watch, observation));
   return { watch, findings };
 }
 
-type Changing = { -readonly [Key in keyof Watch]: Watch[Key] };
+type Changing = { -readonly [Key in keyof Watch]: Watch[Key] } & { sketches: (Float32Array | null)[] };
 
 /** Looks at one record; `watch` is changed in place. */
 function look(monitor: Monitor, watch: Changing, observation: Observation): Finding[] {
@@ -155,9 +152,7 @@ function look(monitor: Monitor, watch: Changing, observation: Observation): Find
   const isCopy = !isRepeat && isNear(monitor, watch, observation.sketch);
   if (!isRepeat) watch.copies = isCopy ? watch.copies + 1 : 0;
   const isCounted = watch.copies <= freeCopies || watch.copies % monitor.perPerson === 0;
-  const sketchPlace = places.getUint32(8) % rememberedSketches;
-  watch.sketches.set(observation.sketch, sketchPlace * sketchWidth);
-  watch.taken[sketchPlace] = 1;
+  watch.sketches[places.getUint32(8) % rememberedSketches] = observation.sketch;
   if (!isRepeat) watch.row = rowAfter(watch.row, observation.groups);
   const isNewPerson = (watch.row.length - 1) % monitor.perPerson === 0;
   const groups = monitor.reference && isNewPerson ? groupsOf(monitor.reference, observation) : [];
@@ -213,15 +208,8 @@ function groupsOf({ bandLimits }: Reference, { groups, label, confidence }: Obse
   return [...groups, label, bandOf(confidence, bandLimits)];
 }
 
-function isNear({ reference }: Monitor, { sketches, taken }: Watch, sketch: Float32Array): boolean {
-  const near = reference?.nearSquared ?? -1;
-  for (let place = 0; place < rememberedSketches; place++)
-    if (taken[place] === 1 && squaredDistance(sketch, sketches, place * sketchWidth, near) <= near)
-      return true;
-  return false;
-}
-
-/** Bytes that are kept for one caller. */
-export function watchBytes({ tests }: Monitor): number {
-  return 5 * seenPlaces + rememberedSketches * (4 * sketchWidth + 1) + 8 * evidenceWidth * tests.length;
+function isNear({ reference }: Monitor, { sketches }: Watch, sketch: Float32Array): boolean {
+  if (!reference) return false;
+  const near = reference.nearSquared;
+  return sketches.some((known) => known !== null && squaredDistance(sketch, known, near) <= near);
 }
