@@ -1,0 +1,168 @@
+import { counted, figure, interval, measuredTpr, plain, tprName } from '../report/words.ts';
+import { attacksMade } from './attack-needs.ts';
+import { attacksNotMade, shadowFederations, strongerParties } from './beyond.ts';
+import { decimalFigure, type Figure, type Finding, measured, rateFigure, type Section } from './finding.ts';
+import { commandOn, giveTables, priceOfPrivacy, simulateWith, trainShadows } from './steps.ts';
+import { highestTpr, type Strongest, strongest } from './strongest.ts';
+import type { Subject } from './subject.ts';
+import { type AttackedSubject, attacked, failedControl, notAttacked, wasAttacked } from './trust.ts';
+
+/** What attacks find on average, whether that can be trusted, and what was not tried. */
+export function leakage(subject: Subject): Section {
+  return {
+    id: 'leakage',
+    conclusion: conclusionOf(subject),
+    findings: [
+      controls(subject),
+      attacked('declared-attack', subject, declaredAttack),
+      attacked('strongest-attack', subject, strongestAttack),
+      attacksNotMade(subject),
+      shadowFederations(subject),
+      strongerParties(subject),
+    ],
+  };
+}
+
+function conclusionOf(subject: Subject): string {
+  if (!wasAttacked(subject)) return 'Not measured: no users were given to attack it with.';
+  const failed = failedControl(subject.audit);
+  if (failed !== undefined) return `Void: ${failed}.`;
+  const { user, minimumDetectableAuc } = subject.audit;
+  const best = best95(subject);
+  const most = `the strongest of ${best.looks}, ${plain(best.attack)}, ${figure(best.auc)} ${interval(best)}`;
+  const own = `${plain(user.attack)} reaches AUC ${figure(user.auc)} ${interval(user)}`;
+  if (user.low > 0.5) return `Members are found: ${own}; ${most}.`;
+  if (best.low > 0.5)
+    return `The declared attack finds nothing (${own}), but ${most}, which is above chance even though it was picked.`;
+  return `Nothing found on average: ${own}; ${most}. That is no proof: an AUC below ${figure(minimumDetectableAuc)} would be missed more often than one time in five, and stronger attackers ${unmade(subject)}.`;
+}
+
+function unmade({ later }: Subject): string {
+  const [shadows, parties] = [later?.numShadows ?? 0, later?.redTeam.length ?? 0];
+  if (shadows > 0 && parties > 0) return 'stand below';
+  return shadows > 0 || parties > 0 ? 'were tried in part' : 'were not tried';
+}
+
+/** There is always the declared attack. */
+function best95({ audit }: AttackedSubject): Strongest {
+  const { attack, auc, low, high } = audit.user;
+  return strongest(attacksMade(audit)) ?? { attack, auc, low, high, looks: 1 };
+}
+
+function controls(subject: Subject): Finding {
+  // A failed control is itself measured: what it voids are the answers below.
+  if (!wasAttacked(subject)) return notAttacked('controls', subject);
+  const { audit, auditSource, run } = subject;
+  const { negativeControl: negative, positiveControl: positive } = audit;
+  const failed = failedControl(audit);
+  const voided = run?.reports.filter((report) => failedControl(report.audit) !== undefined).length ?? 0;
+  const earlier = run ? ` A control failed in ${voided} of ${counted(run.reports.length, 'round')}.` : '';
+  return measured('controls', {
+    answer:
+      failed === undefined
+        ? `Yes: with permuted labels nothing is found${positive ? ', and a leak put into the scores is' : ''}.${earlier}`
+        : `No: ${failed}.${earlier}`,
+    figures: [
+      decimalFigure('AUC with permuted labels, chance 0.5', negative.auc, negative, auditSource),
+      ...(positive
+        ? [
+            decimalFigure(
+              `AUC of a planted leak of ${figure(positive.plantedAuc)}`,
+              positive.auc,
+              positive,
+              auditSource,
+            ),
+          ]
+        : []),
+      decimalFigure('smallest AUC noticed four times in five', audit.minimumDetectableAuc, none, auditSource),
+    ],
+    missing: [
+      ...(positive ? [] : ['the positive control, which needs six users on a side']),
+      'that a model which leaks is caught: this takes a run without protection on the same users',
+      ...subject.caveats,
+    ],
+    next: [
+      run
+        ? simulateWith(subject, 'set federation.protection to {type: none} and the defence to none', 'unprotected')
+        : giveTables(subject),
+    ],
+  });
+}
+
+const none = { low: null, high: null };
+
+function declaredAttack(subject: AttackedSubject): Finding {
+  const { audit, auditSource } = subject;
+  const { user } = audit;
+  const name = plain(user.attack);
+  return measured('declared-attack', {
+    answer: declaredWords(subject),
+    figures: [
+      decimalFigure(`AUC of ${name} over ${audit.members} members and ${audit.heldOut} held-out users`, user.auc, user, auditSource),
+      ...user.tprAtFpr.flatMap(({ fpr }): Figure[] => {
+        const tpr = measuredTpr(user, fpr);
+        return tpr ? [rateFigure(`${tprName(fpr)} of ${name}`, tpr.tpr, tpr, auditSource)] : [];
+      }),
+    ],
+    missing: user.tprAtFpr.flatMap((entry) =>
+      entry.status === 'not-testable'
+        ? [`${tprName(entry.fpr)}: it needs ${entry.nonMembersNeeded} held-out users`]
+        : [],
+    ),
+    next: [user.low > 0.5 ? priceOfPrivacy(subject) : trainShadows(subject)],
+  });
+}
+
+function declaredWords({ audit: { user } }: AttackedSubject): string {
+  if (user.low > 0.5)
+    return `It tells users who trained from users who did not: the whole interval lies above chance. This model gives away who is in it.`;
+  if (user.high < 0.5)
+    return 'The whole interval lies under chance: either chance, or scores whose orientation is wrong, and an attacker who turns them round would profit. Check the attack.';
+  return 'The interval covers chance: on average this attack finds nobody. That proves nothing about other attacks, nor about the users easiest to find.';
+}
+
+function strongestAttack(subject: AttackedSubject): Finding {
+  const { audit, auditSource } = subject;
+  const made = attacksMade(audit);
+  const best = best95(subject);
+  const tpr = highestTpr(made, 0.01);
+  const { combined } = audit;
+  const above = made.filter(({ low }) => low > 0.5).length;
+  return measured('strongest-attack', {
+    answer:
+      best.low > 0.5
+        ? `${plain(best.attack)} finds most, and stands above chance with all ${counted(made.length, 'attack')} counted. ${above} have intervals of their own above 0.5.`
+        : `None of ${counted(made.length, 'attack')} stands above chance once all of them are counted. Taken alone, ${above} have an interval above 0.5; by chance about one in forty has.`,
+    figures: [
+      decimalFigure(`AUC of ${plain(best.attack)}, interval for all ${best.looks} together`, best.auc, best, auditSource),
+      ...(tpr ? [rateFigure(`largest TPR@1% (${plain(tpr.attack)}, picked)`, tpr.tpr, tpr, auditSource)] : []),
+      ...(combined
+        ? [decimalFigure('AUC of all attacks combined, on the half not learnt from', combined.auc, combined, auditSource)]
+        : []),
+    ],
+    missing: [
+      ...(tpr ? [] : ['TPR@1%: it needs 100 held-out users']),
+      ...(combined ? [] : ['all attacks combined']),
+    ],
+    next: [
+      best.low > 0.5 && subject.run
+        ? {
+            do: 'Declare this attack before the next run, so that its figures count and may stop it',
+            ...simulated(subject, plain(best.attack)),
+          }
+        : nextOf(subject),
+    ],
+  });
+}
+
+function simulated(subject: Subject, attack: string): { readonly command?: string; readonly read: string } {
+  const { command } = simulateWith(subject, `set audit.attack to ${attack}`, 'declared');
+  return { ...(command !== undefined && { command }), read: 'docs/auditing.md#acting-on-an-audit' };
+}
+
+function nextOf(subject: Subject): { readonly do: string; readonly command: string } {
+  return {
+    do: 'Attack the model once more, and keep all figures',
+    command: subject.run ? commandOn(subject, 'audit') : (giveTables(subject).command ?? ''),
+  };
+}
