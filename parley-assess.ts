@@ -10,7 +10,10 @@ export function addAssessCommand(program: Command): void {
       'the checklist on a run or a model: what was measured, what was not, what to do next (docs/assessing.md)',
     )
     .argument('<target>', 'run directory, safetensors file, or model.json of a tfjs LayersModel')
-    .option('--against <runs...>', 'runs: others to compare with, of another model class or without the defence')
+    .option(
+      '--against <runs...>',
+      'runs: others to compare with, of another model class or without the defence',
+    )
     .option('--schema <file>', 'models: data schema of the tables')
     .option('--members <file>', 'models: table of users whose records trained it')
     .option('--held-out <file>', 'models: table of users whose records did not')

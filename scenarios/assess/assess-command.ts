@@ -33,9 +33,7 @@ export async function assessCommand(
     );
   const isRun = statSync(target).isDirectory();
   refuseMisplaced(isRun, options);
-  const subject = isRun
-    ? await gatherRun(target, options.against ?? [])
-    : await gatherModel(target, options);
+  const subject = isRun ? await gatherRun(target, options.against ?? []) : await gatherModel(target, options);
   const assessment = assess(subject);
   const report = written(options.out ?? (isRun ? target : 'runs/assess'), assessment);
   terminal.say(`${assessText(assessment)}\nreport: ${report}`);

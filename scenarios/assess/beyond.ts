@@ -1,6 +1,7 @@
 import { counted, figure, interval, plain } from '../report/words.ts';
+import { highestTprFigure, strongestFigure } from './attack-figures.ts';
 import { attacksMade } from './attack-needs.ts';
-import { decimalFigure, type Finding, known, measured, rateFigure, type Step, unmeasured } from './finding.ts';
+import { type Finding, known, measured, type Step, unmeasured } from './finding.ts';
 import { giveTables, priceOfPrivacy, redTeam, simulateWith, trainShadows } from './steps.ts';
 import { highestTpr, strongest } from './strongest.ts';
 import type { Subject } from './subject.ts';
@@ -30,8 +31,7 @@ export function attacksNotMade(subject: Subject): Finding {
 
 function byReason(notMeasured: readonly { readonly attack: string; readonly reason: string }[]): string[] {
   const names = new Map<string, string[]>();
-  for (const { attack, reason } of notMeasured)
-    names.set(reason, [...(names.get(reason) ?? []), attack]);
+  for (const { attack, reason } of notMeasured) names.set(reason, [...(names.get(reason) ?? []), attack]);
   return Array.from(names, ([reason, attacks]) => plain(`${attacks.join(', ')}: ${reason}`));
 }
 
@@ -70,7 +70,6 @@ export function shadowFederations(subject: Subject): Finding {
 function ratiosFound(subject: AttackedSubject): Finding {
   const { likelihoodRatios = [], numShadows = 0 } = subject.later ?? {};
   const best = strongest(likelihoodRatios);
-  const tpr = highestTpr(likelihoodRatios, 0.01);
   if (!best)
     return unmeasured('shadow-federations', {
       answer: 'The shadow federations left nobody to attack.',
@@ -82,8 +81,8 @@ function ratiosFound(subject: AttackedSubject): Finding {
       ? `With ${numShadows} shadow federations members are found: ${plain(best.attack)} reaches ${figure(best.auc)} ${interval(best)}.`
       : `With ${numShadows} shadow federations nothing is found: the best of ${best.looks} variants covers chance. Few shadows make weak ratios.`,
     figures: [
-      decimalFigure(`AUC of ${plain(best.attack)}, interval for all ${best.looks} together`, best.auc, best, laterSource),
-      ...(tpr ? [rateFigure(`largest TPR@1% (${plain(tpr.attack)}, picked)`, tpr.tpr, tpr, laterSource)] : []),
+      ...strongestFigure(best, laterSource),
+      ...highestTprFigure(highestTpr(likelihoodRatios, 0.01), laterSource),
     ],
     missing: numShadows < 64 ? ['spreads of one’s own: they need about 64 shadows'] : [],
     next: [leaks ? priceOfPrivacy(subject) : trainShadows(subject)],
@@ -105,19 +104,17 @@ export function strongerParties(subject: Subject): Finding {
 function partiesFound(subject: AttackedSubject): Finding {
   const results = subject.later?.redTeam ?? [];
   const roles = [...new Set(results.map(({ role }) => role))];
-  const figures = roles.flatMap((role) => {
-    const best = strongest(results.filter((result) => result.role === role));
-    if (!best) return [];
-    const what = `AUC as ${role}: ${plain(best.attack)}, interval for all ${best.looks} together`;
-    return [{ ...decimalFigure(what, best.auc, best, laterSource), role, leaks: best.low > 0.5 }];
-  });
-  const leaking = figures.flatMap(({ role, leaks }) => (leaks ? [role] : []));
+  const found = roles.map((role) => ({
+    role,
+    best: strongest(results.filter((result) => result.role === role)),
+  }));
+  const leaking = found.filter(({ best }) => best && best.low > 0.5).map(({ role }) => role);
   return measured('stronger-parties', {
     answer:
       leaking.length > 0
         ? `Members are found by: ${leaking.join('; ')}.`
         : 'None of the roles tried stands above chance. Each looked at a sample of users only.',
-    figures: figures.map(({ what, value, low, high, text, source }) => ({ what, value, low, high, text, source })),
+    figures: found.flatMap(({ role, best }) => strongestFigure(best, laterSource, `${role}: `)),
     missing: [...(subject.later?.caveats ?? [])],
     next: [leaking.length > 0 ? priceOfPrivacy(subject) : redTeam(subject)],
   });

@@ -1,4 +1,4 @@
-import { figure, interval, utilityName } from '../report/words.ts';
+import { figure, interval, plain, utilityName } from '../report/words.ts';
 import { attacksMade } from './attack-needs.ts';
 import { decimalFigure, type Figure } from './finding.ts';
 import { heldTogether, strongest } from './strongest.ts';
@@ -17,12 +17,19 @@ export function figuresOfRun(name: string, { last, reports }: RunFacts): Figure[
       ? [decimalFigure(`${name}: AUC of ${best.attack}, strongest of ${best.looks}`, best.auc, best, source)]
       : []),
     ...(mislabelled
-      ? [decimalFigure(`${name}: AUC of ${mislabelled.attack} on mislabelled canaries`, mislabelled.auc, mislabelled, source)]
+      ? [
+          decimalFigure(
+            `${name}: AUC of ${mislabelled.attack} on mislabelled canaries`,
+            mislabelled.auc,
+            mislabelled,
+            source,
+          ),
+        ]
       : []),
   ];
 }
 
-/** How the declared attack's AUC differs, in words; the interval holds whatever the two runs have in common. */
+/** How the declared attack's AUC differs from another run's, in words; the interval holds whatever the two have in common. */
 export function differenceWords(own: RunFacts, other: OtherRun): string {
   const failed = failedControl(own.last.audit) ?? failedControl(other.run.last.audit);
   if (failed !== undefined) return `void against ${other.directory}: ${failed}`;
@@ -30,12 +37,18 @@ export function differenceWords(own: RunFacts, other: OtherRun): string {
   if (one.attack !== two.attack) return `${other.directory} declared another attack, ${two.attack}`;
   const [mine, theirs] = [heldTogether(one, 2), heldTogether(two, 2)];
   const range = { low: mine.low - theirs.high, high: mine.high - theirs.low };
-  const sign = range.high < 0 ? 'lower' : range.low > 0 ? 'higher' : 'not told apart';
-  return `against ${other.directory} the AUC of ${one.attack} is ${sign}: ${figure(one.auc - two.auc)} ${interval(range)}`;
+  const by = `${figure(one.auc - two.auc)} ${interval(range)}`;
+  const what = `the AUC of ${plain(one.attack)}`;
+  if (range.high < 0) return `${what} is lower here than in ${other.directory}, by ${by}`;
+  if (range.low > 0) return `${what} is higher here than in ${other.directory}, by ${by}`;
+  return `${what} cannot be told apart from that of ${other.directory}: ${by}`;
 }
 
 /** What keeps a difference from being that of `meant` alone. */
-export function otherDifferences({ directory, differs }: OtherRun, meant: (path: string) => boolean): string[] {
+export function otherDifferences(
+  { directory, differs }: OtherRun,
+  meant: (path: string) => boolean,
+): string[] {
   const others = differs.filter((path) => !meant(path));
   return others.length === 0
     ? []

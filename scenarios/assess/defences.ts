@@ -1,12 +1,10 @@
 import { worksOn } from '../report/claims.ts';
-import { figure, interval, plain } from '../report/words.ts';
-import { attacksMade } from './attack-needs.ts';
+import { plain } from '../report/words.ts';
+import { averageAndVulnerable } from './average-and-vulnerable.ts';
 import { differenceWords, figuresOfRun, otherDifferences } from './compared.ts';
-import { decimalFigure, type Figure, type Finding, known, measured, rateFigure, type Section, unmeasured } from './finding.ts';
+import { type Finding, known, measured, type Section, unmeasured } from './finding.ts';
 import { commandOn, giveTables, priceOfPrivacy, quoted, simulateWith } from './steps.ts';
-import { highestTpr, strongest } from './strongest.ts';
-import { isRun, type OtherRun, type RunFacts, type RunSubject, type Subject } from './subject.ts';
-import { type AttackedSubject, attacked } from './trust.ts';
+import { defencesOf, isRun, type OtherRun, type RunFacts, type RunSubject, type Subject } from './subject.ts';
 
 /** Empirical defences in training, what each may claim, and whether those easiest to find fare like the average. */
 export function defences(subject: Subject): Section {
@@ -27,7 +25,9 @@ export function defences(subject: Subject): Section {
 function conclusionOf(subject: Subject): string {
   if (!isRun(subject)) return 'Not known: a model file does not say how it was trained.';
   const own = defencesOf(subject.run);
-  const noise = isProtected(subject.run) ? 'clipping and noise protect each user' : 'nothing protects a user in training';
+  const noise = isProtected(subject.run)
+    ? 'clipping and noise protect each user'
+    : 'nothing protects a user in training';
   if (own.length === 0) return `No empirical defence is in use; ${noise}.`;
   const names = own.map(({ type }) => type).join(', ');
   return `${names}: may claim a smaller average only, never the worst case, and no epsilon; ${noise}.`;
@@ -37,14 +37,10 @@ function isProtected({ config }: RunFacts): boolean {
   return config.protection.type !== 'none';
 }
 
-/** The empirical defences of a run, as its reports name them. */
-export function defencesOf({ last }: RunFacts): { readonly type: string; readonly class: keyof typeof worksOn }[] {
-  return last.defences ?? [];
-}
-
 /** What is known about single defences beyond what their class says. */
 const cautions: Readonly<Record<string, string>> = {
-  relaxloss: 'it holds the average loss up, which is what average attacks read; users easiest to find stay exposed (Aerni et al. 2024)',
+  relaxloss:
+    'it holds the average loss up, which is what average attacks read; users easiest to find stay exposed (Aerni et al. 2024)',
   'label-smoothing': 'it is reported to leak more, not less: a negative control, no protection',
   hamp: 'this is its training half; the other half changes answers, and is not in use here',
   mixup: 'a user with one record is not changed by it',
@@ -127,66 +123,17 @@ function notCompared(subject: RunSubject): Finding {
   });
 }
 
-function compareStep(subject: Subject, others: readonly OtherRun[]): { readonly do: string; readonly command: string } {
+function compareStep(
+  subject: Subject,
+  others: readonly OtherRun[],
+): { readonly do: string; readonly command: string } {
   const runs = [subject.target, ...others.map(({ directory }) => directory)].map(quoted).join(' ');
-  return { do: 'See utility against leakage as a chart, with several seeds each', command: `parley compare ${runs}` };
+  return {
+    do: 'See utility against leakage as a chart, with several seeds each',
+    command: `parley compare ${runs}`,
+  };
 }
 
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function averageAndVulnerable(subject: RunSubject): Finding {
-  if (defencesOf(subject.run).length === 0)
-    return unmeasured(
-      'average-and-vulnerable',
-      {
-        answer: 'No empirical defence is in use whose average could hide somebody; groups and single users stand under slices.',
-        next: [{ do: 'Read why averages hide people', read: 'docs/auditing.md#how-to-read-the-figures' }],
-      },
-      'not-applicable',
-    );
-  return attacked('average-and-vulnerable', subject, besideEachOther);
-}
-
-function besideEachOther(subject: AttackedSubject): Finding {
-  const { audit, auditSource, canaryAttacks, canarySource } = subject;
-  const made = attacksMade(audit);
-  const [people, canaries] = [strongest(made), strongest(canaryAttacks)];
-  const tpr = highestTpr(made, 0.01);
-  const { vulnerable } = audit;
-  const figures: Figure[] = [
-    ...(people ? [decimalFigure(`average: AUC of ${plain(people.attack)}, strongest of ${people.looks}`, people.auc, people, auditSource)] : []),
-    ...(tpr ? [rateFigure(`average: largest TPR@1% (${plain(tpr.attack)}, picked)`, tpr.tpr, tpr, auditSource)] : []),
-    ...(vulnerable && vulnerable.topPercentile.users > 0
-      ? [
-          rateFigure(
-            `members among the ${vulnerable.topPercentile.users} users with the largest scores, by chance about half`,
-            vulnerable.topPercentile.members / vulnerable.topPercentile.users,
-            vulnerable.topPercentile,
-            auditSource,
-          ),
-        ]
-      : []),
-    ...(canaries
-      ? [decimalFigure(`canaries with wrong labels: AUC of ${plain(canaries.attack)}, strongest of ${canaries.looks}`, canaries.auc, canaries, canarySource)]
-      : []),
-  ];
-  return measured('average-and-vulnerable', {
-    answer: fareWords(people, canaries),
-    figures,
-    missing: canaries ? [] : ['those easiest to find: the sites have no canaries with wrong labels'],
-    next: [canaries ? priceOfPrivacy(subject) : simulateWith(subject, 'set sites.audit.canaries.mislabelled to 60', 'canaries')],
-  });
-}
-
-function fareWords(people: ReturnType<typeof strongest>, canaries: ReturnType<typeof strongest>): string {
-  if (!canaries)
-    return 'Not known for those easiest to find. The largest scores say little: a defence that holds averages down is judged on users who can only be learnt by heart.';
-  const found = `canaries with wrong labels are found (AUC ${figure(canaries.auc)} ${interval(canaries)})`;
-  if (canaries.low <= 0.5)
-    return 'Canaries with wrong labels are not found beyond chance by the attacks made; stronger ones may find them.';
-  return people && people.low > 0.5
-    ? `The average is found, and so are those easiest to find: ${found}.`
-    : `No: the average is at chance, but ${found}. The average hides them.`;
 }

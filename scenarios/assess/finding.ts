@@ -1,8 +1,8 @@
 import type { ReportedEpsilon } from '../../shared/protocol/report.ts';
 import {
   countText,
-  epsilonText,
   figure as decimals,
+  epsilonText,
   interval,
   percent,
   provenText,

@@ -104,7 +104,8 @@ async function canariesOf({
   last,
   config,
   auditSource,
-}: Pick<Subject, 'later' | 'evidence' | 'auditSource'> & Pick<RunFacts, 'last' | 'config'>): Promise<Canaries> {
+}: Pick<Subject, 'later' | 'evidence' | 'auditSource'> &
+  Pick<RunFacts, 'last' | 'config'>): Promise<Canaries> {
   if (later && later.mislabelled.length > 0)
     return { canaryAttacks: later.mislabelled, canarySource: 'audit.json' };
   if (evidence)

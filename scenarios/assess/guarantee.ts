@@ -1,14 +1,27 @@
-import type { CanaryView } from '../../shared/protocol/canary-report.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
-import { counted, deltaText, epsilonText, provenText, roundNumber, simulationStamp } from '../report/words.ts';
-import { boundFigure, decimalFigure, type Figure, type Finding, known, measured, provenFigure, type Section, unmeasured } from './finding.ts';
+import { counted, deltaText, epsilonText, roundNumber, simulationStamp } from '../report/words.ts';
+import {
+  boundFigure,
+  type Finding,
+  known,
+  provenFigure,
+  type Section,
+  type Step,
+  unmeasured,
+} from './finding.ts';
+import { canarySourceOf, provenByCanaries } from './proven.ts';
 import type { QuestionId } from './questions.ts';
-import { commandOn, priceOfPrivacy, simulateWith } from './steps.ts';
+import { commandOn, priceOfPrivacy } from './steps.ts';
 import { isRun, type RunSubject, type Subject } from './subject.ts';
 
 /** What is promised in both views, whether this run keeps it, and what canaries prove beside it. */
 export function guarantee(subject: Subject): Section {
-  const asked = ['epsilon-coordinator', 'epsilon-recipients', 'promise-of-this-run', 'epsilon-proven'] as const;
+  const asked = [
+    'epsilon-coordinator',
+    'epsilon-recipients',
+    'promise-of-this-run',
+    'epsilon-proven',
+  ] as const;
   if (!isRun(subject))
     return {
       id: 'guarantee',
@@ -22,15 +35,18 @@ export function guarantee(subject: Subject): Section {
       promised('epsilon-coordinator', subject),
       promised('epsilon-recipients', subject),
       ofThisRun(subject),
-      proven(subject),
+      provenByCanaries(subject),
     ],
   };
 }
 
 function ofModelFile(question: QuestionId, subject: Subject): Finding {
   return unmeasured(question, {
-    answer: 'Not known, so none: a model file does not say under which mechanism it was trained, and nothing measured on a model replaces that.',
-    next: [{ ...priceOfPrivacy(subject), do: 'See what a promise would cost when the model is trained again' }],
+    answer:
+      'Not known, so none: a model file does not say under which mechanism it was trained, and nothing measured on a model replaces that.',
+    next: [
+      { ...priceOfPrivacy(subject), do: 'See what a promise would cost when the model is trained again' },
+    ],
   });
 }
 
@@ -40,9 +56,12 @@ function conclusionOf({ epsilon, alarm, privacy }: RoundReport): string {
   if (coordinator === 'infinite' && recipients === 'infinite') return 'None: nothing is promised to anybody.';
   const bounds = `epsilon at most ${epsilonText(coordinator)} against the coordinator and ${epsilonText(recipients)} against model recipients at delta ${deltaText(delta)}, per user, add or remove one`;
   return privacy === simulationStamp
-    ? `The mechanism promises ${bounds}; this run does not keep it: ${simulationStamp.toUpperCase()}.`
+    ? `The mechanism promises ${bounds}; this run does not keep it: ${loudStamp}.`
     : `${bounds.charAt(0).toUpperCase()}${bounds.slice(1)}.`;
 }
+
+/** The stamp of a seeded run, said loudly. */
+const loudStamp = simulationStamp.toUpperCase();
 
 const views = {
   'epsilon-coordinator': {
@@ -55,7 +74,8 @@ const views = {
   },
 } as const;
 
-const unit = 'The unit is a user, all records of one person at one site; neighbouring data sets differ by one user, added or removed.';
+const unit =
+  'The unit is a user, all records of one person at one site; neighbouring data sets differ by one user, added or removed.';
 
 function promised(question: keyof typeof views, subject: RunSubject): Finding {
   const { last, config } = subject.run;
@@ -68,14 +88,19 @@ function promised(question: keyof typeof views, subject: RunSubject): Finding {
       figures: [boundFigure('epsilon', epsilon, sourceOf(last))],
       next: [priceOfPrivacy(subject)],
     });
-  const colluding = view === 'recipients' ? ` ${counted(config.colludingSites, 'site')} may collude.` : '';
+  const colluding =
+    view === 'recipients'
+      ? ` The noise of ${counted(config.colludingSites, 'colluding site')} is left out.`
+      : '';
   return known(question, {
-    answer: `At most this epsilon with probability 1 - delta over all ${counted(last.round + 1, 'round')}, against ${who}. ${unit}${colluding} Audit users and canaries are outside the promise.`,
+    answer: `Differential privacy with at most this epsilon and delta, for all ${counted(last.round + 1, 'round')} together, against ${who}. ${unit}${colluding} Audit users and canaries are outside the promise.`,
     figures: [
       boundFigure('epsilon, upper bound by PLD, nats', epsilon, sourceOf(last)),
       ...(rdp ? [boundFigure('the same by Renyi divergences, looser', rdp[view], sourceOf(last))] : []),
       { what: 'delta', value: delta, low: null, high: null, text: deltaText(delta), source: sourceOf(last) },
-      ...(limit !== null && view === 'coordinator' ? [boundFigure('limit of the run', limit, 'manifest.json')] : []),
+      ...(limit !== null && view === 'coordinator'
+        ? [boundFigure('limit of the run', limit, 'manifest.json')]
+        : []),
     ],
     missing: ['a person known to several sites, unless they link her; families'],
     next: [budgetStep(subject)],
@@ -87,13 +112,20 @@ function sourceOf(last: RoundReport): string {
 }
 
 /** What this plan costs, to be held against the report. */
-function budgetStep(subject: RunSubject): { readonly do: string; readonly command: string; readonly read: string } {
-  const { config, manifest, last } = subject.run;
+function budgetStep(subject: RunSubject): Step {
+  const { config, manifest } = subject.run;
   const { protection, rounds } = config;
-  const rate = 'samplingRate' in protection ? protection.samplingRate : 1;
-  const plan = `--epsilon ${last.epsilon.limit ?? 3} --delta ${last.epsilon.delta} --sampling-rate ${rate} --rounds ${rounds} --sites ${manifest.sites.length}`;
+  if (protection.type !== 'user-dp')
+    return {
+      do: 'See epsilon round by round',
+      command: commandOn(subject, 'report'),
+      read: 'docs/banded-noise.md',
+    };
+  const { epsilon, noiseMultiplier, samplingRate, delta } = protection;
+  const given = epsilon === undefined ? `--noise-multiplier ${noiseMultiplier ?? 1}` : `--epsilon ${epsilon}`;
+  const plan = `${given} --delta ${deltaText(delta)} --sampling-rate ${samplingRate} --rounds ${rounds} --sites ${manifest.sites.length}`;
   return {
-    do: 'Check the arithmetic of such a plan, and what fewer rounds or a smaller epsilon would need',
+    do: 'Check the arithmetic of the plan, and what fewer rounds would need',
     command: `parley budget ${plan}`,
     read: 'docs/accounting.md',
   };
@@ -104,58 +136,43 @@ function ofThisRun(subject: RunSubject): Finding {
   if (last.alarm)
     return known('promise-of-this-run', {
       answer: 'NO: canaries prove more than was accounted, so the protection is broken, and the run stopped.',
-      figures: last.alarm.map(({ view, bound }) => provenFigure(`epsilon proven against the ${view}`, bound, canarySourceOf(last))),
-      next: [{ do: 'Do not hand the model over; see what broke', command: commandOn(subject, 'report'), read: 'docs/auditing.md#canaries' }],
+      figures: last.alarm.map(({ view, bound }) =>
+        provenFigure(`epsilon proven against the ${view}`, bound, canarySourceOf(last)),
+      ),
+      next: [
+        {
+          do: 'Do not hand the model over; see what broke',
+          command: commandOn(subject, 'report'),
+          read: 'docs/auditing.md#canaries',
+        },
+      ],
     });
-  if (last.privacy === simulationStamp)
+  const isSimulation = last.privacy === simulationStamp;
+  if (last.epsilon.coordinator === 'infinite')
     return known('promise-of-this-run', {
-      answer: `NO: ${simulationStamp.toUpperCase()}. Its randomness comes from a seed, so whoever knows the seed can take the noise away. Epsilon is that of the same mechanism with secure noise; the model must be treated as if nothing protected it.`,
-      next: [{ do: 'Train with real sites, whose noise comes from the system', command: 'parley coordinator coordinator.yaml', read: 'README.md' }],
+      answer: `There is no promise to keep.${isSimulation ? ` And it is a simulation, which would not keep one: ${loudStamp}.` : ''}`,
+      next: [priceOfPrivacy(subject)],
     });
-  const promise = last.epsilon.coordinator !== 'infinite';
+  if (isSimulation)
+    return known('promise-of-this-run', {
+      answer: `NO. ${loudStamp}. Its randomness comes from a seed, so whoever knows the seed can take the noise away. Epsilon is that of the same mechanism with secure noise; the model must be treated as if nothing protected it.`,
+      next: [
+        {
+          do: 'Train with real sites, whose noise comes from the system',
+          command: 'parley coordinator coordinator.yaml',
+          read: 'README.md',
+        },
+      ],
+    });
   return known('promise-of-this-run', {
-    answer: promise
-      ? 'Yes, as far as is known here: every site drew its noise from the system. Each site’s own ledger counts, not this mirror of it.'
-      : 'There is no promise to keep.',
-    next: promise
-      ? [{ do: 'At each site, check the ledger', command: 'parley ledger show client.yaml', read: 'docs/ledger.md' }]
-      : [priceOfPrivacy(subject)],
-  });
-}
-
-function canarySourceOf(last: RoundReport): string {
-  return `canaries in rounds.jsonl, round ${roundNumber(last)}`;
-}
-
-function proven(subject: RunSubject): Finding {
-  const { last } = subject.run;
-  const { canaries } = last;
-  if (canaries?.status !== 'measured')
-    return unmeasured('epsilon-proven', {
-      answer: `No lower bound: ${canaries?.reason ?? 'the reports are from before canaries'}. Epsilon rests on the mechanism working as described.`,
-      next: [simulateWith(subject, 'set sites.audit.canaries.directions to one percent of the users, 100 in all for a bound near 3', 'direction-canaries')],
-    });
-  const source = canarySourceOf(last);
-  const { coordinator, recipients, members, heldOut } = canaries;
-  return measured('epsilon-proven', {
-    answer: `${counted(members + heldOut, 'canary', 'canaries')} prove at least ${provenText(coordinator.bound.epsilon)} against the coordinator and ${provenText(recipients.bound.epsilon)} against recipients; accounted are ${epsilonText(last.epsilon.coordinator)} and ${epsilonText(last.epsilon.recipients)}. What is proven must stay below; that it is small proves nothing.`,
-    figures: [...figuresOfView('coordinator', coordinator, source), ...figuresOfView('recipients', recipients, source)],
-    missing: [coordinator, recipients].flatMap(({ runEstimate }) =>
-      runEstimate.status === 'measured' ? [] : [`an estimate: ${runEstimate.reason}`],
-    ),
+    answer:
+      'Yes, as far as is known here: every site drew its noise from the system. Each site’s own ledger counts, not this mirror of it.',
     next: [
-      last.epsilon.coordinator === 'infinite'
-        ? priceOfPrivacy(subject)
-        : simulateWith(subject, 'add sites.audit.canaries.directions and seeds; canaries of many runs prove more together', 'more-canaries'),
+      {
+        do: 'At each site, check the ledger',
+        command: 'parley ledger show client.yaml',
+        read: 'docs/ledger.md',
+      },
     ],
   });
-}
-
-function figuresOfView(view: string, { bound, runEstimate }: CanaryView, source: string): Figure[] {
-  return [
-    provenFigure(`epsilon proven against the ${view}, confidence ${bound.confidence.toFixed(3)}`, bound.epsilon, source),
-    ...(runEstimate.status === 'measured'
-      ? [decimalFigure(`epsilon estimated against the ${view}, no bound`, runEstimate.epsilon, runEstimate, source)]
-      : []),
-  ];
 }

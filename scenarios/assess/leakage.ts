@@ -1,11 +1,13 @@
-import { counted, figure, interval, measuredTpr, plain, tprName } from '../report/words.ts';
+import { counted, figure, interval, measuredTpr, percent, plain, tprName } from '../report/words.ts';
+import { highestTprFigure, strongestFigure } from './attack-figures.ts';
 import { attacksMade } from './attack-needs.ts';
 import { attacksNotMade, shadowFederations, strongerParties } from './beyond.ts';
+import { controls } from './controls.ts';
 import { decimalFigure, type Figure, type Finding, measured, rateFigure, type Section } from './finding.ts';
 import { commandOn, giveTables, priceOfPrivacy, simulateWith, trainShadows } from './steps.ts';
 import { highestTpr, type Strongest, strongest } from './strongest.ts';
 import type { Subject } from './subject.ts';
-import { type AttackedSubject, attacked, failedControl, notAttacked, wasAttacked } from './trust.ts';
+import { type AttackedSubject, attacked, failedControl, wasAttacked } from './trust.ts';
 
 /** What attacks find on average, whether that can be trusted, and what was not tried. */
 export function leakage(subject: Subject): Section {
@@ -30,7 +32,9 @@ function conclusionOf(subject: Subject): string {
   const { user, minimumDetectableAuc } = subject.audit;
   const best = best95(subject);
   const most = `the strongest of ${best.looks}, ${plain(best.attack)}, ${figure(best.auc)} ${interval(best)}`;
-  const own = `${plain(user.attack)} reaches AUC ${figure(user.auc)} ${interval(user)}`;
+  const tpr = measuredTpr(user, 0.01);
+  const at = tpr ? `, TPR@1% ${percent(tpr.tpr)}` : '';
+  const own = `${plain(user.attack)} reaches AUC ${figure(user.auc)} ${interval(user)}${at}`;
   if (user.low > 0.5) return `Members are found: ${own}; ${most}.`;
   if (best.low > 0.5)
     return `The declared attack finds nothing (${own}), but ${most}, which is above chance even though it was picked.`;
@@ -49,48 +53,6 @@ function best95({ audit }: AttackedSubject): Strongest {
   return strongest(attacksMade(audit)) ?? { attack, auc, low, high, looks: 1 };
 }
 
-function controls(subject: Subject): Finding {
-  // A failed control is itself measured: what it voids are the answers below.
-  if (!wasAttacked(subject)) return notAttacked('controls', subject);
-  const { audit, auditSource, run } = subject;
-  const { negativeControl: negative, positiveControl: positive } = audit;
-  const failed = failedControl(audit);
-  const voided = run?.reports.filter((report) => failedControl(report.audit) !== undefined).length ?? 0;
-  const earlier = run ? ` A control failed in ${voided} of ${counted(run.reports.length, 'round')}.` : '';
-  return measured('controls', {
-    answer:
-      failed === undefined
-        ? `Yes: with permuted labels nothing is found${positive ? ', and a leak put into the scores is' : ''}.${earlier}`
-        : `No: ${failed}.${earlier}`,
-    figures: [
-      decimalFigure('AUC with permuted labels, chance 0.5', negative.auc, negative, auditSource),
-      ...(positive
-        ? [
-            decimalFigure(
-              `AUC of a planted leak of ${figure(positive.plantedAuc)}`,
-              positive.auc,
-              positive,
-              auditSource,
-            ),
-          ]
-        : []),
-      decimalFigure('smallest AUC noticed four times in five', audit.minimumDetectableAuc, none, auditSource),
-    ],
-    missing: [
-      ...(positive ? [] : ['the positive control, which needs six users on a side']),
-      'that a model which leaks is caught: this takes a run without protection on the same users',
-      ...subject.caveats,
-    ],
-    next: [
-      run
-        ? simulateWith(subject, 'set federation.protection to {type: none} and the defence to none', 'unprotected')
-        : giveTables(subject),
-    ],
-  });
-}
-
-const none = { low: null, high: null };
-
 function declaredAttack(subject: AttackedSubject): Finding {
   const { audit, auditSource } = subject;
   const { user } = audit;
@@ -98,7 +60,12 @@ function declaredAttack(subject: AttackedSubject): Finding {
   return measured('declared-attack', {
     answer: declaredWords(subject),
     figures: [
-      decimalFigure(`AUC of ${name} over ${audit.members} members and ${audit.heldOut} held-out users`, user.auc, user, auditSource),
+      decimalFigure(
+        `AUC of ${name} over ${audit.members} members and ${audit.heldOut} held-out users`,
+        user.auc,
+        user,
+        auditSource,
+      ),
       ...user.tprAtFpr.flatMap(({ fpr }): Figure[] => {
         const tpr = measuredTpr(user, fpr);
         return tpr ? [rateFigure(`${tprName(fpr)} of ${name}`, tpr.tpr, tpr, auditSource)] : [];
@@ -134,10 +101,17 @@ function strongestAttack(subject: AttackedSubject): Finding {
         ? `${plain(best.attack)} finds most, and stands above chance with all ${counted(made.length, 'attack')} counted. ${above} have intervals of their own above 0.5.`
         : `None of ${counted(made.length, 'attack')} stands above chance once all of them are counted. Taken alone, ${above} have an interval above 0.5; by chance about one in forty has.`,
     figures: [
-      decimalFigure(`AUC of ${plain(best.attack)}, interval for all ${best.looks} together`, best.auc, best, auditSource),
-      ...(tpr ? [rateFigure(`largest TPR@1% (${plain(tpr.attack)}, picked)`, tpr.tpr, tpr, auditSource)] : []),
+      ...strongestFigure(best, auditSource),
+      ...highestTprFigure(tpr, auditSource),
       ...(combined
-        ? [decimalFigure('AUC of all attacks combined, on the half not learnt from', combined.auc, combined, auditSource)]
+        ? [
+            decimalFigure(
+              'AUC of all attacks combined, on the half not learnt from',
+              combined.auc,
+              combined,
+              auditSource,
+            ),
+          ]
         : []),
     ],
     missing: [

@@ -1,6 +1,15 @@
 import { counted, countText } from '../report/words.ts';
 import { differenceWords, figuresOfRun, otherDifferences } from './compared.ts';
-import { countFigure, decimalFigure, type Finding, known, measured, type Section, type Step, unmeasured } from './finding.ts';
+import {
+  countFigure,
+  decimalFigure,
+  type Finding,
+  known,
+  measured,
+  type Section,
+  type Step,
+  unmeasured,
+} from './finding.ts';
 import { commandOn, giveTables, quoted, simulateWith } from './steps.ts';
 import { isRun, type OtherRun, type RunSubject, type Subject } from './subject.ts';
 
@@ -41,7 +50,9 @@ const isModel = (path: string): boolean => path === 'model';
 function capacity(subject: Subject): Finding {
   const { numParams, run, target } = subject;
   const users = trainingUsers(subject);
-  const of = run ? 'declared users of the sites, a public constant near those who train' : 'users of the members’ table';
+  const of = run
+    ? 'declared users of the sites, a public constant near those who train'
+    : 'users of the members’ table';
   return known('capacity', {
     answer:
       users === undefined
@@ -55,7 +66,12 @@ function capacity(subject: Subject): Finding {
         ? []
         : [
             countFigure(of, users, run ? 'manifest.json' : 'the tables'),
-            decimalFigure('parameters for each of them', numParams / users, { low: null, high: null }, 'the two above'),
+            decimalFigure(
+              'parameters for each of them',
+              numParams / users,
+              { low: null, high: null },
+              'the two above',
+            ),
           ]),
     ],
     missing: users === undefined ? ['how many users trained it'] : [],
@@ -88,7 +104,10 @@ function otherModelClass(subject: Subject): Finding {
     next: subject.run
       ? [
           smaller(subject),
-          { do: 'Then assess against it', command: commandOn(subject, 'assess', '--against', 'runs/other-model') },
+          {
+            do: 'Then assess against it',
+            command: commandOn(subject, 'assess', '--against', 'runs/other-model'),
+          },
         ]
       : [rehearse()],
   });
@@ -97,12 +116,12 @@ function otherModelClass(subject: Subject): Finding {
 function compared(subject: RunSubject, others: readonly OtherRun[]): Finding {
   const runs = [subject.target, ...others.map(({ directory }) => directory)].map(quoted).join(' ');
   const words = others.map((other) => {
-    const size = `with ${counted(other.numParams, 'parameter')} (here ${countText(subject.numParams)})`;
-    return `${size}, ${differenceWords(subject.run, other)}`;
+    const size = `${other.directory} has ${counted(other.numParams, 'parameter')}, this run ${countText(subject.numParams)}`;
+    return `${size}; ${differenceWords(subject.run, other)}`;
   });
-  const text = `${words.join('; ')}. Read the utilities beside it.`;
+  const text = `${words.join('. ')}. Read the utilities beside it.`;
   return measured('other-model-class', {
-    answer: text.charAt(0).toUpperCase() + text.slice(1),
+    answer: text,
     figures: [
       ...figuresOfRun(subject.target, subject.run),
       ...others.flatMap(({ directory, run }) => figuresOfRun(directory, run)),

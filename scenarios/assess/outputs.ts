@@ -1,6 +1,14 @@
 import { figure, interval, plain } from '../report/words.ts';
 import { attacksMade, attacksNeeding } from './attack-needs.ts';
-import { decimalFigure, type Finding, measured, rateFigure, type Section, type Step, unmeasured } from './finding.ts';
+import {
+  decimalFigure,
+  type Finding,
+  measured,
+  rateFigure,
+  type Section,
+  type Step,
+  unmeasured,
+} from './finding.ts';
 import { commandOn, giveTables, priceOfPrivacy, trainShadows } from './steps.ts';
 import { highestTpr, type Strongest, strongest } from './strongest.ts';
 import type { Subject } from './subject.ts';
@@ -11,7 +19,7 @@ export function outputs(subject: Subject): Section {
   return {
     id: 'outputs',
     conclusion: conclusionOf(subject),
-    findings: [attacked('answers-alone', subject, answersAlone), hardenedAnswers(subject)],
+    findings: [attacked('answers-alone', subject, answersAlone), hardenedAnswers()],
   };
 }
 
@@ -20,7 +28,8 @@ function bestByAnswers({ audit }: AttackedSubject): Strongest | undefined {
 }
 
 function conclusionOf(subject: Subject): string {
-  const tail = 'Whoever has the model has its full probabilities; hardening helps against callers of an endpoint only.';
+  const tail =
+    'Whoever has the model has its full probabilities; hardening helps against callers of an endpoint only.';
   if (!wasAttacked(subject) || failedControl(subject.audit) !== undefined)
     return `Not measured what answers give away. ${tail}`;
   const best = bestByAnswers(subject);
@@ -38,7 +47,9 @@ function answersAlone(subject: AttackedSubject): Finding {
   if (!best)
     return unmeasured('answers-alone', {
       answer: 'No attack was made that needs answers alone (audit.attacks does not name one).',
-      next: [{ do: 'Make all attacks', command: commandOn(subject, 'audit'), read: 'docs/auditing.md#attacks' }],
+      next: [
+        { do: 'Make all attacks', command: commandOn(subject, 'audit'), read: 'docs/auditing.md#attacks' },
+      ],
     });
   const tpr = highestTpr(made, 0.01);
   return measured('answers-alone', {
@@ -47,23 +58,35 @@ function answersAlone(subject: AttackedSubject): Finding {
         ? 'Somebody who asks for all probabilities of a record, and knows its label, finds out who trained. So does everybody who has the model, who can ask it without limit.'
         : 'Somebody who only asks finds nothing beyond chance by the attacks made. Everybody who has the model sees the same probabilities, without limit.',
     figures: [
-      decimalFigure(`AUC of ${plain(best.attack)}, interval for all ${best.looks} on answers together`, best.auc, best, auditSource),
-      ...(tpr ? [rateFigure(`largest TPR@1% by answers (${plain(tpr.attack)}, picked)`, tpr.tpr, tpr, auditSource)] : []),
+      decimalFigure(
+        `AUC of ${plain(best.attack)}, interval for all ${best.looks} on answers together`,
+        best.auc,
+        best,
+        auditSource,
+      ),
+      ...(tpr
+        ? [rateFigure(`largest TPR@1% by answers (${plain(tpr.attack)}, picked)`, tpr.tpr, tpr, auditSource)]
+        : []),
     ],
-    missing: ['callers who see labels only, or hardened answers', 'callers who ask many times about changed records'],
-    next: [best.low > 0.5 ? priceOfPrivacy(subject) : subject.run ? trainShadows(subject) : giveTables(subject)],
+    missing: [
+      'callers who see labels only, or hardened answers',
+      'callers who ask many times about changed records',
+    ],
+    next: [
+      best.low > 0.5 ? priceOfPrivacy(subject) : subject.run ? trainShadows(subject) : giveTables(subject),
+    ],
   });
 }
 
-function hardenedAnswers(subject: Subject): Finding {
+function hardenedAnswers(): Finding {
   return unmeasured('hardened-answers', {
     answer:
       'Not measured: how the finished model is served is not in the run, and no hardened answer was attacked. Hardening (rounding, top-k, label only, noise, MemGuard) changes what callers of an endpoint get; every site has the model, and it protects nothing from them.',
-    next: hardeningSteps(subject),
+    next: hardeningSteps,
   });
 }
 
-/** Where hardening of answers stands. A command that serves hardened answers has its place here. */
-function hardeningSteps(_subject: Subject): Step[] {
-  return [{ do: 'Choose what callers get, and read what it cannot do', read: 'docs/defences.md#at-release-time' }];
-}
+/** Where to go on about hardening. A command that serves hardened answers has its place here. */
+const hardeningSteps: readonly Step[] = [
+  { do: 'Choose what callers get, and read what it cannot do', read: 'docs/defences.md#at-release-time' },
+];

@@ -11,7 +11,10 @@ export const sectionTitles = {
 } as const;
 export type SectionId = keyof typeof sectionTitles;
 
-const of = <S extends SectionId>(section: S, words: string): { readonly section: S; readonly words: string } => ({
+const of = <S extends SectionId>(
+  section: S,
+  words: string,
+): { readonly section: S; readonly words: string } => ({
   section,
   words,
 });

@@ -1,3 +1,4 @@
+import { deltaText } from '../report/words.ts';
 import type { Step } from './finding.ts';
 import type { Subject } from './subject.ts';
 
@@ -89,10 +90,13 @@ export function redTeam(subject: Subject): Step {
 
 /** What user-level privacy would cost. */
 export function priceOfPrivacy(subject: Subject): Step {
-  const { rounds = 10, delta = 1e-6 } = { rounds: subject.run?.config.rounds, delta: subject.run?.last.epsilon.delta };
-  const options = `--epsilon 3 --delta ${delta} --sampling-rate 1 --rounds ${rounds}`;
+  const { rounds = 10, delta = 1e-6 } = {
+    rounds: subject.run?.config.rounds,
+    delta: subject.run?.last.epsilon.delta,
+  };
+  const options = `--epsilon 3 --delta ${deltaText(delta)} --sampling-rate 1 --rounds ${rounds}`;
   return {
-    do: 'Only user-level differential privacy promises anything: see what noise epsilon 3 needs in as many rounds (fewer need less)',
+    do: 'Only user-level differential privacy promises anything: see what noise it takes',
     command: `parley budget ${options}`,
     read: 'docs/privacy.md',
   };
@@ -101,4 +105,15 @@ export function priceOfPrivacy(subject: Subject): Step {
 /** The same assessment of the next model. */
 export function assessAgain(subject: Subject, why: string): Step {
   return { do: why, command: commandOn(subject, 'assess') };
+}
+
+/** What narrows the gap between users who trained and others. */
+export function trainLess(subject: Subject): Step {
+  if (!subject.run) return priceOfPrivacy(subject);
+  const { rounds, local } = subject.run.config;
+  return simulateWith(
+    subject,
+    `train less (federation.rounds below ${rounds}, local.epochs below ${local.epochs}, local.l2 above ${local.l2}, or earlyStopping)`,
+    'less-training',
+  );
 }

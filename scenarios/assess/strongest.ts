@@ -12,6 +12,14 @@ export interface Strongest {
   readonly looks: number;
 }
 
+/** The attack with the largest TPR of several at one false positive rate. */
+export interface HighestTpr {
+  readonly attack: string;
+  readonly tpr: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 /** The strongest of some attacks on the same users; undefined for none. */
 export function strongest(results: readonly AttackResult[]): Strongest | undefined {
   const [first, ...others] = results;
@@ -25,13 +33,15 @@ export function strongest(results: readonly AttackResult[]): Strongest | undefin
 export function highestTpr(
   results: readonly AttackResult[],
   fpr: number,
-): { readonly attack: string; readonly tpr: number; readonly low: number; readonly high: number } | undefined {
+):
+  | { readonly attack: string; readonly tpr: number; readonly low: number; readonly high: number }
+  | undefined {
   return results
     .flatMap((result) => {
       const found = measuredTpr(result, fpr);
       return found ? [{ attack: result.attack, tpr: found.tpr, low: found.low, high: found.high }] : [];
     })
-    .reduce<ReturnType<typeof highestTpr>>((most, own) => (most && most.tpr >= own.tpr ? most : own), undefined);
+    .reduce<HighestTpr | undefined>((most, own) => (most && most.tpr >= own.tpr ? most : own), undefined);
 }
 
 /**

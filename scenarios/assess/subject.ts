@@ -3,6 +3,7 @@ import type { AttackResult, AuditReport } from '../../shared/protocol/audit-repo
 import type { Manifest } from '../../shared/protocol/manifest.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
 import type { Audited } from '../audit/audited.ts';
+import { roundNumber } from '../report/words.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** All that an assessment looks at. Nothing in it is looked up later. */
@@ -59,4 +60,16 @@ export type RunSubject = Subject & { readonly run: RunFacts };
 /** Whether the subject is a run. */
 export function isRun(subject: Subject): subject is RunSubject {
   return subject.run !== null;
+}
+
+/** The empirical defences of a run, as its reports name them. */
+export function defencesOf({ last }: RunFacts): NonNullable<RoundReport['defences']> {
+  return last.defences ?? [];
+}
+
+/** Where signals of audit users come from. */
+export function signalSource(subject: Subject): string {
+  return subject.run
+    ? `signals in coordinator.sqlite, round ${roundNumber(subject.run.last)}`
+    : 'answers to the records of the tables';
 }

@@ -17,8 +17,10 @@ function conclusionOf(subject: Subject): string {
   if (!isRun(subject))
     return 'Whoever holds this file has the whole model; who saw what during its training, the file does not say.';
   const sites = counted(subject.run.manifest.sites.length, 'site');
-  const stronger = subject.later?.redTeam.length ? 'were attacked too' : 'were not attacked as';
-  return `The ${sites} and every recipient have the models themselves, so nothing done to answers protects against them; parties that see more than global models ${stronger}.`;
+  const stronger = subject.later?.redTeam.length
+    ? 'attacks as parties that see more were made too'
+    : 'no attack was made as a party that sees more';
+  return `The ${sites} and every recipient have the models themselves, so nothing done to answers protects against them; ${stronger}.`;
 }
 
 function seenInRun(subject: RunSubject): Finding {
@@ -58,8 +60,9 @@ function seenOfModel(subject: Subject): Finding {
 }
 
 const needed: Readonly<Record<Need, string>> = {
-  answers: 'made from answers of the finished model alone: sites, recipients and callers',
-  'another-model': 'that need another model to compare with: sites, and others who have the initial or a public model',
+  answers: 'that need answers of the finished model only: sites, recipients and callers',
+  'another-model':
+    'that need another model to compare with: sites, and others who have the initial or a public model',
   'all-rounds': 'that need the models of all rounds: sites',
   'hidden-layer': 'that look into the hidden layer: sites and recipients, not callers',
 };

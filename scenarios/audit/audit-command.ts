@@ -16,9 +16,9 @@ import { fedMiaSites, type RedTeamResult, redTeam, redTeamDefaults } from '../re
 import { siteAttack } from '../red-team/site-attacker.ts';
 import { storedScenario } from '../run-directory.ts';
 import type { Terminal } from '../terminal.ts';
+import { auditModel, type ModelOptions } from './audit-model.ts';
 import { auditHtml } from './audit-page.ts';
 import { auditText } from './audit-text.ts';
-import { auditModel, type ModelOptions } from './audit-model.ts';
 import { type Audited, runTitle } from './audited.ts';
 import { likelihoodRatios } from './likelihood-ratios.ts';
 import { assertShadowable, type ShadowedRun, shadowSignals } from './shadows.ts';

@@ -42,7 +42,8 @@ export function meanDifference(
   const squared = one.squaredError + other.squaredError;
   if (squared === 0) return { mean, low: mean, high: mean };
   const freedom =
-    squared ** 2 / (one.squaredError ** 2 / (ones.length - 1) + other.squaredError ** 2 / (others.length - 1));
+    squared ** 2 /
+    (one.squaredError ** 2 / (ones.length - 1) + other.squaredError ** 2 / (others.length - 1));
   const half = studentQuantile(level, freedom) * Math.sqrt(squared);
   return { mean, low: mean - half, high: mean + half };
 }
