@@ -1,16 +1,19 @@
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Assessment, assess, findingsOf } from '../../scenarios/assess/assess.ts';
+import { type AssessOptions, assessCommand } from '../../scenarios/assess/assess-command.ts';
 import { type Figure, type Finding, figuresOf } from '../../scenarios/assess/finding.ts';
 import { gatherRun } from '../../scenarios/assess/gather.ts';
 import type { QuestionId, SectionId } from '../../scenarios/assess/questions.ts';
+import { auditCommand } from '../../scenarios/audit/audit-command.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
+import type { Terminal } from '../../scenarios/terminal.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
-import { at, known, writeModels } from '../support/foreign-models.ts';
+import { at, schema, writeModels } from '../support/foreign-models.ts';
 import { parleyDone } from '../support/processes.ts';
 import { simulated } from '../support/simulated.ts';
-import { folder, smallRun } from '../support/small-run.ts';
 
 /** Fewer rounds than the catalogue has; pairs of columns are left out for time. */
 function shorter(rounds: number): (scenario: Scenario) => Scenario {
@@ -25,6 +28,23 @@ interface Assessed {
   readonly last: RoundReport;
   readonly assessment: Assessment;
 }
+
+/** Three tiny hospitals for three rounds, whose releases are kept. */
+function small(scenario: Scenario): Scenario {
+  const { data, ...rest } = shorter(3)(scenario);
+  return {
+    ...rest,
+    data: data.type === 'synthetic-hospitals' ? { ...data, sites: 3, usersPerSite: 40 } : data,
+    sites: { ...rest.sites, audit: { ...rest.sites.audit, referenceFraction: 0.2 } },
+  };
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'parley-assess-'));
+const nothing = (): void => undefined;
+const silent: Terminal = {
+  ...{ say: nothing, emit: nothing, fail: nothing, end: nothing },
+  ...{ stage: nothing, report: nothing, note: nothing },
+};
 
 async function assessed(name: string, rounds: number): Promise<Assessed> {
   const { directory, reports } = await simulated(name, 1, shorter(rounds));
@@ -112,25 +132,38 @@ describe('what it must show: three runs, three different reports, each true', ()
   });
 });
 
+/** The command in this process: what it would print with `--json`. */
+async function command(
+  target: string,
+  options: AssessOptions = {},
+): Promise<{ assessment: Assessment; report: string }> {
+  const emitted: unknown[] = [];
+  const terminal = { ...silent, emit: (value: unknown) => emitted.push(value) };
+  await assessCommand(target, options, terminal);
+  return JSON.parse(JSON.stringify(emitted[0])) as { assessment: Assessment; report: string };
+}
+
 describe('the command', () => {
-  test('writes JSON and a page into the run directory, and says the same', async () => {
+  test('writes JSON and a page into the run directory, and says the same in words', async () => {
     const { directory, assessment } = leaky!;
-    const { code, stdout, stderr } = await parleyDone('assess', directory, '--json');
+    const { code, stdout, stderr } = await parleyDone('assess', directory);
     expect(code, stdout + stderr).toBe(0);
-    const printed = JSON.parse(stdout) as { assessment: Assessment; report: string };
-    expect(printed.assessment).toEqual(JSON.parse(JSON.stringify(assessment)));
-    expect(printed.report).toBe(join(directory, 'assess.html'));
-    expect(JSON.parse(readFileSync(join(directory, 'assess.json'), 'utf8'))).toEqual(printed.assessment);
-    expect(readFileSync(printed.report, 'utf8')).toContain(concluded(assessment, 'leakage'));
+    expect(stdout).toMatch(/questions have no measurement[\s\S]*There is no score/);
+    expect(stdout).toContain(`report: ${join(directory, 'assess.html')}`);
+    expect(readFileSync(join(directory, 'assess.html'), 'utf8')).toContain(concluded(assessment, 'leakage'));
+    const written: unknown = JSON.parse(readFileSync(join(directory, 'assess.json'), 'utf8'));
+    expect(written).toEqual(JSON.parse(JSON.stringify(assessment)));
     const out = join(folder, 'elsewhere');
-    const text = await parleyDone('assess', directory, '--out', out);
-    expect(text.stdout).toMatch(/questions have no measurement[\s\S]*There is no score/);
-    expect(existsSync(join(out, 'assess.html'))).toBe(true);
+    expect(await command(directory, { out })).toEqual({
+      assessment: written,
+      report: join(out, 'assess.html'),
+    });
   });
 
   test('reads what parley audit found about the same model, and forgets it when the model is another', async () => {
-    const run = await smallRun('later');
-    expect((await parleyDone('audit', run, '--shadows', '4', '--red-team')).code).toBe(0);
+    const { directory: run } = await simulated('leaky', 1, small);
+    const running = { terminal: silent, signal: new AbortController().signal };
+    await auditCommand(run, { shadows: 4, redTeam: true }, running);
     const found = assess(await gatherRun(run, []));
     expect(figureOf(found, 'shadow-federations', /lira/).source).toBe('audit.json');
     expect(figuresOf(answer(found, 'stronger-parties')).length).toBeGreaterThan(2);
@@ -142,18 +175,18 @@ describe('the command', () => {
 
   test('compares with a run of another model, and says what else differs', async () => {
     const { directory } = leaky!;
-    const small = await simulated('leaky', 1, (scenario) => {
+    const other = await simulated('leaky', 1, (scenario) => {
       const { federation, ...rest } = shorter(3)(scenario);
       return { ...rest, federation: { ...federation, model: { ...federation.model, layers: [] } } };
     });
-    const found = assess(await gatherRun(directory, [small.directory, relaxloss!.directory]));
-    const other = answer(found, 'other-model-class');
-    expect(other.status).toBe('measured');
-    expect(other.answer).toContain('has 135 parameters, this run 4,101');
-    expect(other.answer).toMatch(/the AUC of mean-log-ratio is higher here than in/);
-    expect(other.missing.join('\n')).toMatch(/differs also in rounds$/m);
+    const found = assess(await gatherRun(directory, [other.directory, relaxloss!.directory]));
+    const finding = answer(found, 'other-model-class');
+    expect(finding.status).toBe('measured');
+    expect(finding.answer).toContain('has 135 parameters, this run 4,101');
+    expect(finding.answer).toMatch(/the AUC of mean-log-ratio is higher here than in/);
+    expect(finding.missing.join('\n')).toMatch(/differs also in rounds$/m);
     // RelaxLoss has the same model: it is no other class.
-    expect(figuresOf(other).some(({ what }) => what.startsWith(relaxloss!.directory))).toBe(false);
+    expect(figuresOf(finding).some(({ what }) => what.startsWith(relaxloss!.directory))).toBe(false);
     const undefended = assess(await gatherRun(relaxloss!.directory, [directory]));
     const effect = answer(undefended, 'effect-of-defences');
     expect(effect.answer).toMatch(/AUC of mean-log-ratio is lower here than in/);
@@ -174,17 +207,15 @@ describe('the command', () => {
 
   test('refuses what is not there, options of the other kind, and a place that cannot be written to', async () => {
     const { directory } = leaky!;
-    const refused = async (...args: readonly string[]): Promise<unknown> => {
-      const { stdout } = await parleyDone('assess', ...args, '--json');
-      return (JSON.parse(stdout) as { error: unknown }).error;
-    };
     const nowhere = join(folder, 'nowhere');
-    expect(await refused(nowhere)).toMatchObject({ code: 'FILE_NOT_FOUND' });
-    expect(await refused(dirname(directory))).toMatchObject({ code: 'RUN_NOT_FOUND' });
-    expect(await refused(directory, '--schema', 'a.yaml')).toMatchObject({ code: 'CONFIG_INVALID' });
-    expect(await refused(directory, '--out', join(directory, 'manifest.json', 'x'))).toMatchObject({
-      code: 'DIRECTORY_UNWRITABLE',
+    await expect(command(nowhere)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+    await expect(command(dirname(directory))).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' });
+    await expect(command(directory, { schema: 'a.yaml' })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/^--schema: only a model file/) as string,
     });
+    const out = join(directory, 'manifest.json', 'x');
+    await expect(command(directory, { out })).rejects.toMatchObject({ code: 'DIRECTORY_UNWRITABLE' });
   });
 });
 
@@ -192,15 +223,7 @@ describe('a model file', () => {
   test('of a run is known by its size only, and says where more is', async () => {
     const { directory, last } = userDp!;
     const file = join(directory, 'models', `${last.modelSha256}.safetensors`);
-    const { code, stdout, stderr } = await parleyDone(
-      'assess',
-      file,
-      '--out',
-      join(folder, 'file'),
-      '--json',
-    );
-    expect(code, stdout + stderr).toBe(0);
-    const { assessment } = JSON.parse(stdout) as { assessment: Assessment };
+    const { assessment } = await command(file, { out: join(folder, 'file') });
     expect(assessment.caveats.join()).toContain(directory);
     expect(findingsOf(assessment).filter(({ status }) => status === 'measured')).toEqual([]);
     expect(figureOf(assessment, 'capacity', /^parameters$/).value).toBe(4101);
@@ -209,24 +232,15 @@ describe('a model file', () => {
 
   test('with users whose membership is known is attacked, and its gap is measured', async () => {
     await writeModels();
-    const target = [at('by-heart.safetensors'), '--spec', at('spec.yaml')];
-    const { code, stdout, stderr } = await parleyDone(
-      'assess',
-      ...target,
-      ...known,
-      '--out',
-      at('out'),
-      '--json',
-    );
-    expect(code, stdout + stderr).toBe(0);
-    const { assessment } = JSON.parse(stdout) as { assessment: Assessment };
+    const file = at('by-heart.safetensors');
+    const spec = { spec: at('spec.yaml'), out: at('out') };
+    const tables = { schema, members: at('members.csv'), heldOut: at('held-out.csv') };
+    const { assessment } = await command(file, { ...spec, ...tables });
     expect(concluded(assessment, 'leakage')).toMatch(/^Members are found/);
     expect(figureOf(assessment, 'loss-gap', /less that of members/).low).toBeGreaterThan(0);
     expect(answer(assessment, 'gap-over-rounds').status).toBe('not-measured');
     expect(answer(assessment, 'controls').missing.join()).toContain('not chosen by a coin');
-    const incomplete = await parleyDone('assess', ...target, '--schema', 'a.yaml', '--json');
-    expect(JSON.parse(incomplete.stdout)).toMatchObject({ error: { code: 'CONFIG_INVALID' } });
-    const compared = await parleyDone('assess', ...target, '--against', leaky!.directory, '--json');
-    expect(JSON.parse(compared.stdout)).toMatchObject({ error: { code: 'CONFIG_INVALID' } });
+    for (const wrong of [{ schema }, { against: [leaky!.directory] }])
+      await expect(command(file, { ...spec, ...wrong })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 });
