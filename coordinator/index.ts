@@ -2,11 +2,11 @@
 
 export { fedMiaScore } from './audit/attacks/fed-mia.ts';
 export { offlineLira, onlineLira } from './audit/attacks/lira.ts';
+export type { AttackName } from './audit/attacks.ts';
 export { AuditOptions, auditRound, mislabelledAttacks } from './audit/audit-round.ts';
 export { type CanaryOfRun, canaryOfRun } from './audit/canaries/canary-of-run.ts';
 export { CanaryScores } from './audit/canaries/scores.ts';
 export { type RepeatedRun, repeatedRunsBound } from './audit/epsilon/repeated-runs.ts';
-export type { AttackName } from './audit/attacks.ts';
 export type { Evidence } from './audit/evidence.ts';
 export { populationOf } from './audit/population.ts';
 export { evidenceOfUsers } from './audit/subset.ts';

@@ -2,10 +2,10 @@ import { html, type Markup } from '../report/markup.ts';
 import { page } from '../report/page.ts';
 import { table } from '../report/table.ts';
 import { simulationStamp } from '../report/words.ts';
-import { type Assessment, findingsOf, gapsOf } from './assess.ts';
+import { type Assessment, gapsOf, gapsSentence } from './assess.ts';
 import { stampText, statusWords } from './assess-text.ts';
 import { type Figure, type Finding, figuresOf, type Section, type Step } from './finding.ts';
-import { questionIds, questions, sectionTitles } from './questions.ts';
+import { questions, sectionTitles } from './questions.ts';
 
 /** An assessment as one self-contained HTML file. */
 export function assessHtml(assessment: Assessment): string {
@@ -30,11 +30,8 @@ function conclusions(sections: readonly Section[]): Markup {
 }
 
 function gaps(assessment: Assessment): Markup {
-  const open = gapsOf(assessment);
-  const without = findingsOf(assessment).filter(({ status }) => status === 'not-applicable').length;
-  const rest = without === 0 ? '' : `; ${without} do not apply`;
-  return html`<h3 id="gaps">${open.length} of ${questionIds.length} questions have no measurement${rest}</h3>
-<ul>${open.map(({ question }) => html`<li><a href="#${question}">${questions[question].words}</a></li>`)}</ul>`;
+  return html`<h3 class="finding" id="gaps">${gapsSentence(assessment)}</h3>
+<ul>${gapsOf(assessment).map(({ question }) => html`<li><a href="#${question}">${questions[question].words}</a></li>`)}</ul>`;
 }
 
 function sectionMarkup({ id, conclusion, findings }: Section): Markup {

@@ -1,7 +1,7 @@
 import { plain, simulationStamp } from '../report/words.ts';
-import { type Assessment, findingsOf, gapsOf } from './assess.ts';
+import { type Assessment, gapsOf, gapsSentence } from './assess.ts';
 import { type Finding, figuresOf, type Section, type Step } from './finding.ts';
-import { questionIds, questions, sectionTitles } from './questions.ts';
+import { questions, sectionTitles } from './questions.ts';
 
 /** How a status is said. */
 export const statusWords: Readonly<Record<Finding['status'], string>> = {
@@ -67,9 +67,8 @@ function stepLines({ do: words, command, read }: Step): string[] {
 
 function gapLines(assessment: Assessment): string[] {
   const gaps = gapsOf(assessment);
-  const without = findingsOf(assessment).filter(({ status }) => status === 'not-applicable').length;
   return [
-    `${gaps.length} of ${questionIds.length} questions have no measurement${without > 0 ? ` (and ${without} do not apply)` : ''}:`,
+    `${gapsSentence(assessment)}:`,
     ...gaps.flatMap(({ question, status }) =>
       wrapped(`${questions[question].words}${status === 'void' ? ' (void)' : ''}`, '  - ', '    '),
     ),

@@ -42,6 +42,14 @@ export function findingsOf({ sections }: Assessment): Finding[] {
   return sections.flatMap(({ findings }) => findings);
 }
 
+/** How much is open, in one sentence without a full stop. */
+export function gapsSentence(assessment: Assessment): string {
+  const all = findingsOf(assessment);
+  const without = all.filter(({ status }) => status === 'not-applicable').length;
+  const rest = without === 0 ? '' : `, and ${without} ${without === 1 ? 'does' : 'do'} not apply`;
+  return `${gapsOf(assessment).length} of ${all.length} questions have no measurement${rest}`;
+}
+
 /** Answers that rest on no measurement though one could be made, or whose measurement is void. */
 export function gapsOf(assessment: Assessment): Finding[] {
   return findingsOf(assessment).filter(({ status }) => status === 'not-measured' || status === 'void');

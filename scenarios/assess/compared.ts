@@ -37,11 +37,13 @@ export function differenceWords(own: RunFacts, other: OtherRun): string {
   if (one.attack !== two.attack) return `${other.directory} declared another attack, ${two.attack}`;
   const [mine, theirs] = [heldTogether(one, 2), heldTogether(two, 2)];
   const range = { low: mine.low - theirs.high, high: mine.high - theirs.low };
-  const by = `${figure(one.auc - two.auc)} ${interval(range)}`;
+  const difference = one.auc - two.auc;
   const what = `the AUC of ${plain(one.attack)}`;
-  if (range.high < 0) return `${what} is lower here than in ${other.directory}, by ${by}`;
-  if (range.low > 0) return `${what} is higher here than in ${other.directory}, by ${by}`;
-  return `${what} cannot be told apart from that of ${other.directory}: ${by}`;
+  if (range.high < 0)
+    return `${what} is lower here than in ${other.directory}, by ${figure(-difference)} ${interval({ low: -range.high, high: -range.low })}`;
+  if (range.low > 0)
+    return `${what} is higher here than in ${other.directory}, by ${figure(difference)} ${interval(range)}`;
+  return `${what} cannot be told apart from that of ${other.directory}: ${figure(difference)} ${interval(range)}`;
 }
 
 /** What keeps a difference from being that of `meant` alone. */

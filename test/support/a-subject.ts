@@ -1,7 +1,7 @@
 import { type Evidence, FederationConfig } from '../../coordinator/index.ts';
 import { type OtherRun, type RunFacts, type Subject } from '../../scenarios/assess/subject.ts';
 import { loadScenario } from '../../scenarios/scenario.ts';
-import type { AuditReport } from '../../shared/protocol/audit-report.ts';
+import type { AttackResult, AuditReport } from '../../shared/protocol/audit-report.ts';
 import { CanaryReport } from '../../shared/protocol/canary-report.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
 import { seededRng } from '../../shared/random/rng.ts';
@@ -25,6 +25,8 @@ export interface SubjectOptions {
   readonly groups?: boolean;
   readonly signals?: boolean;
   readonly allMade?: boolean;
+  /** No attack but the declared one, on few users, by an earlier version. */
+  readonly isMeagre?: boolean;
   readonly against?: readonly string[];
 }
 
@@ -39,28 +41,32 @@ const scenarios = {
 
 /** A plausible subject with every kind of answer, or what the options make of it. */
 export function aSubject(options: SubjectOptions = {}): Subject {
-  const { kind = 'simulation', words = 'four-hospitals', mislabelled = true } = options;
-  const isModel = kind === 'model' || kind === 'bare model';
-  const run = isModel ? null : runFacts(options);
+  const { kind = 'simulation', words = 'four-hospitals' } = options;
   const audit = anAudit(options);
-  return {
-    target: `runs/${words}`,
-    title: words,
-    privacy: run?.manifest.privacy ?? null,
-    caveats: isModel ? [words] : [],
-    run,
+  const found = {
     audit: kind === 'bare model' ? null : audit,
     auditSource: 'rounds.jsonl, round 12',
-    evidence:
-      kind === 'bare model' || options.signals === false
-        ? null
-        : signals[options.leaks === true ? 'leaking' : 'tight'],
-    canaryAttacks: !isModel && mislabelled ? [audit.user, ...audit.attacks] : [],
+    evidence: kind === 'bare model' ? null : someSignals(options),
     canarySource: 'signals of canaries',
-    later: isModel ? null : laterOf(options, audit),
     numParams: 4101,
-    against: run ? (options.against ?? []).map((path) => otherRun(path, run)) : [],
   };
+  const named = { target: `runs/${words}`, title: words };
+  if (kind === 'model' || kind === 'bare model')
+    return {
+      ...{ ...named, ...found, privacy: null, caveats: [words], run: null, later: null },
+      ...{ canaryAttacks: [], against: [] },
+    };
+  const run = runFacts(options);
+  return {
+    ...{ ...named, ...found, privacy: run.manifest.privacy, caveats: [], run },
+    canaryAttacks: options.mislabelled === false ? [] : [audit.user, ...audit.attacks],
+    later: laterOf(options, audit),
+    against: (options.against ?? []).map((path) => otherRun(path, run)),
+  };
+}
+
+function someSignals({ signals: has = true, leaks = false }: SubjectOptions): Evidence | null {
+  return has ? signals[leaks ? 'leaking' : 'tight'] : null;
 }
 
 function runFacts(options: SubjectOptions): RunFacts {
@@ -96,37 +102,37 @@ function aRound({
   };
 }
 
-function anAudit({
-  words,
-  leaks,
-  control,
-  groups,
-  mislabelled = true,
-  allMade,
-}: SubjectOptions): AuditReport {
+function anAudit(options: SubjectOptions): AuditReport {
+  const { control, groups, mislabelled = true, isMeagre = false } = options;
   const { audit } = aReport();
-  const { mislabelled: canaries, ...people } = audit;
-  const attack = words ?? 'loss';
-  const found = leaks === true ? { auc: 0.9, low: 0.87, high: 0.93 } : { auc: 0.51, low: 0.47, high: 0.55 };
-  const user = { ...audit.user, ...found, attack: words ?? 'mean-log-ratio' };
-  const reason = words ?? 'the run has no reference models (audit.referenceModels)';
+  const { mislabelled: canaries, vulnerable, ...people } = audit;
   return {
     ...people,
-    ...{
-      user,
-      attacks: [
-        { ...audit.user, ...found, attack },
-        { ...audit.user, attack: 'hinge' },
-      ],
-    },
-    notMeasured: allMade === true ? [] : [{ attack: 'rmia', reason }],
+    ...attacksOf(options, audit.user),
+    ...(isMeagre ? { attacks: [] } : vulnerable && { vulnerable }),
     ...(groups === false && { groups: [], worstGroup: null }),
     ...(mislabelled && canaries && { mislabelled: canaries }),
     negativeControl: { ...audit.negativeControl, passed: control !== 'negative failed' },
-    positiveControl: {
-      ...{ plantedAuc: 0.75, auc: 0.75, low: 0.7, high: 0.8, pValue: 0 },
-      passed: control !== 'positive failed',
-    },
+    ...((!isMeagre || control === 'positive failed') && {
+      positiveControl: {
+        ...{ plantedAuc: 0.75, auc: 0.75, low: 0.7, high: 0.8, pValue: 0 },
+        passed: control !== 'positive failed',
+      },
+    }),
+  };
+}
+
+function attacksOf(
+  { words, leaks = false, allMade = false }: SubjectOptions,
+  like: AttackResult,
+): Pick<AuditReport, 'user' | 'attacks' | 'notMeasured'> {
+  const found = leaks ? { auc: 0.9, low: 0.87, high: 0.93 } : { auc: 0.51, low: 0.47, high: 0.55 };
+  const result = (attack: string): AttackResult => ({ ...like, ...found, attack });
+  const reason = words ?? 'the run has no reference models (audit.referenceModels)';
+  return {
+    user: result(words ?? 'mean-log-ratio'),
+    attacks: [result(words ?? 'loss'), { ...like, attack: 'hinge' }],
+    notMeasured: allMade ? [] : [{ attack: 'rmia', reason }],
   };
 }
 

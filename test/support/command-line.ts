@@ -10,15 +10,11 @@ export function wordsOf(line: string): string[] {
 
 /** Parses a line `parley ...` by the real command, which runs nothing; rejects with commander's error where it would not run. */
 export async function commandParser(): Promise<(line: string) => Promise<void>> {
-  let program: Command | undefined;
-  const parse = vi.spyOn(Command.prototype, 'parseAsync').mockImplementation(function (this: Command) {
-    program ??= this;
-    return Promise.resolve(this);
-  });
+  const parse = vi.spyOn(Command.prototype, 'parseAsync').mockResolvedValue(new Command());
   await import('../../parley.ts');
+  const [real] = parse.mock.contexts;
   parse.mockRestore();
-  if (!program) throw new Error('parley.ts parses no command line');
-  const real = program;
+  if (!(real instanceof Command)) throw new Error('parley.ts parses no command line');
   const ran: string[] = [];
   for (const command of allOf(real)) {
     command.exitOverride().configureOutput({ writeErr: () => undefined, writeOut: () => undefined });

@@ -29,6 +29,7 @@ const anySubject: fc.Arbitrary<SubjectOptions> = fc.record({
   groups: maybe,
   signals: maybe,
   allMade: maybe,
+  isMeagre: maybe,
   against: fc.constantFrom([], ['model'], ['local.defence'], ['model', 'rounds']),
 });
 
