@@ -61,6 +61,9 @@ function userTrainer(task: LocalTask, spec: ModelSpec, workspace: Workspace): Tr
         objectiveOf(plan.defence, { round, epoch, numClasses: numClasses(spec) }),
       );
       update(workspace, local, step, plan);
+      task.mask?.flags.forEach((flag, i) => {
+        if (flag === 0) local[i] = task.parameters[i] ?? 0;
+      });
     });
   };
 }
