@@ -19,9 +19,9 @@ export function maskBytes(numParams: number): number {
  * A received mask.
  *
  * @throws WRONG_SHAPE when the bytes are anything but one mask for so many parameters, when a bit beyond them is set, or when it
- * does not keep as many as was said.
+ * does not keep as many as was said, where that was.
  */
-export function decodedMask(bytes: Uint8Array, numParams: number, kept: number): ParameterMask {
+export function decodedMask(bytes: Uint8Array, numParams: number, kept?: number): ParameterMask {
   const file = decodeTensors(bytes);
   onlyThese(file, ['mask']);
   const words = i32(file, 'mask', [numWords(numParams)]);
@@ -33,7 +33,7 @@ export function decodedMask(bytes: Uint8Array, numParams: number, kept: number):
         `the mask has a bit for parameter ${i}, the model has ${numParams}`,
       );
   const mask = maskOf(Uint8Array.from({ length: numParams }, (_, i) => bit(i)));
-  if (mask.kept === kept) return mask;
+  if (kept === undefined || mask.kept === kept) return mask;
   throw new ParleyError('WRONG_SHAPE', `the mask keeps ${mask.kept} parameters, announced were ${kept}`);
 }
 
