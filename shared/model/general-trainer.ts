@@ -84,7 +84,7 @@ function userTrainer(engine: Engine, task: LocalTask, { received, kept }: Shared
       forEachStep({ numRecords: records.numRecords, plan, rng }, (epoch, rows) => {
         const step = rows === 'all' ? user : pickRows(user, rows, shard.numFeatures);
         const objective = objectiveOf(plan.defence, { round, epoch, numClasses: numClasses(spec) });
-        const changed = perturb?.(step) ?? { ...step, mixed: undefined, mask: undefined };
+        const changed = perturb?.(step) ?? { ...step, ...unchanged };
         trainStep(engine, { ...changed, kept }, plan, objective);
       });
       readParameters(built, local);
@@ -108,6 +108,8 @@ function pickRows({ features, labels }: StepInput, rows: Int32Array, numFeatures
   return { features: picked, labels: rows.map((row) => labels[row] ?? 0) };
 }
 
+const unchanged = { mixed: undefined, mask: undefined, noise: undefined };
+
 /** One plain SGD step. The optimisers of tfjs cost more than small steps compute. */
 function trainStep(
   engine: Engine,
@@ -121,10 +123,13 @@ function trainStep(
   tf.tidy(() => {
     const features = tf.tensor(step.features, [step.labels.length, numFeatures(spec)]);
     const labels = labelRows(tf, step, numClasses(spec));
-    const mask = step.mask && tf.tensor(step.mask, [step.labels.length, numOutputInputs(spec)]);
+    const shape: [number, number] = [step.labels.length, numOutputInputs(spec)];
+    const mask = step.mask && tf.tensor(step.mask, shape);
+    const noise = step.noise && tf.tensor(step.noise, shape);
     const { grads } = tf.variableGrads(() => {
       const embedding = built.embed(features);
-      const output = built.classify(mask ? tf.mul(embedding, mask) : embedding);
+      const noised = noise ? tf.add(embedding, noise) : embedding;
+      const output = built.classify(mask ? tf.mul(noised, mask) : noised);
       const logits = spec.output.type === 'sigmoid' ? logitPairs(tf, output) : output;
       return objectiveValue(tf, { logits, labels }, objective);
     }, [...built.variables]);

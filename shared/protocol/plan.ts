@@ -14,7 +14,7 @@ import { gridStep } from '../privacy/grid.ts';
 import { ClipNorm, Delta, NoiseMultiplier, RoundIndex, RunId, SamplingRate, Sha256 } from '../units.ts';
 
 /** Rises when a message changes meaning; a peer of another version is refused with PROTOCOL_MISMATCH. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 /** What a round promises its users. */
 export const Protection = z.discriminatedUnion('type', [

@@ -81,10 +81,12 @@ function propagate(workspace: Workspace, local: Float32Array, step: StepRecords)
   }
 }
 
-/** What enters a layer; the output layer's is dropped where a mask says so. */
+/** What enters a layer; the output layer's is noised, and dropped where a mask says so. */
 function inputOf(stage: Stage, { top }: Workspace, step: StepRecords): Float32Array {
   const input = stage.below?.output ?? step.features;
-  return stage === top && step.mask ? multiplyMask(input, step.mask) : input;
+  if (stage !== top) return input;
+  const noised = step.noise ? step.noise.map((noise, i) => noise + (input[i] ?? 0)) : input;
+  return step.mask ? multiplyMask(noised, step.mask) : noised;
 }
 
 /** Fill the output layer's gradient: the derivative of the objective by the logits. */
