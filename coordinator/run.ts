@@ -88,13 +88,12 @@ async function restored({ model: initial, mask }: InitialModel, run: RunContext)
   const params = numParams(run.config.model);
   const stored = (hash: Sha256): Model => storedModel(run.store, hash, run.config.model);
   const observations = await restoredObservations(reports.length, await referenceSignals(run), run);
+  const from = last && startOfNext(last);
   return {
     round: RoundIndex.parse(reports.length),
-    model: last ? stored(last.rolledBackTo?.modelSha256 ?? last.iterateSha256 ?? last.modelSha256) : initial,
-    average: last && run.config.averaging && stored((last.rolledBackTo ?? last).modelSha256),
-    mask: last
-      ? storedMask(run.store, (last.rolledBackTo ?? last.pruning)?.maskSha256, run.config.model)
-      : mask,
+    model: from ? stored(from.model) : initial,
+    average: from && run.config.averaging && stored(from.average),
+    mask: from ? storedMask(run.store, from.mask, run.config.model) : mask,
     optimizer: optimizer ? optimizerFrom(optimizer) : initialOptimizerState(run.config.server, params),
     protection: protectionAfter(run.protection, last?.clipping),
     participations: reports.map((report) => report.sites),
@@ -102,6 +101,17 @@ async function restored({ model: initial, mask }: InitialModel, run: RunContext)
     canaries: await run.store.canaries(),
     rollBacks: reports.reduce(rollBacksAfter, noRollBacks(initial.sha256, mask?.sha256)),
   };
+}
+
+/** What the round after a finished one starts from, by hash. */
+function startOfNext({ rolledBackTo, modelSha256, iterateSha256 = modelSha256, pruning }: RoundReport): {
+  readonly model: Sha256;
+  readonly average: Sha256;
+  readonly mask: Sha256 | undefined;
+} {
+  if (!rolledBackTo) return { model: iterateSha256, average: modelSha256, mask: pruning?.maskSha256 };
+  const { modelSha256: model, maskSha256: mask } = rolledBackTo;
+  return { model, average: model, mask };
 }
 
 /** Asked again until a round is finished, since an interruption may have left some sites out; stored signals stay. */
