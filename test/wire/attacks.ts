@@ -85,7 +85,7 @@ export function beforeHello(): [string, string, Attack][] {
       'PROTOCOL_MISMATCH',
       async (site) => {
         const hello = helloTo(await site.notice('challenge'), parties, alpha.identity, content);
-        return site.raw({ ...hello, protocolVersion: 4, proof: { of: 'something' } });
+        return site.raw({ ...hello, protocolVersion: protocolVersion + 1, proof: { of: 'something' } });
       },
     ],
     ['a misshapen hello', 'MESSAGE_INVALID', (site) => site.raw({ type: 'hello', protocolVersion })],
