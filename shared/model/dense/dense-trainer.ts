@@ -3,6 +3,7 @@ import { ParleyError } from '../../errors.ts';
 import { ClipNorm } from '../../units.ts';
 import { assertDenseFollows } from '../defence-fit.ts';
 import { type DenseLayer, denseStack } from '../dense-layers.ts';
+import { knownArithmetic } from '../kernels/kernels.ts';
 import type { LocalResult, LocalTask, LocalTrainer } from '../local-trainer.ts';
 import type { ModelSpec } from '../spec.ts';
 import { checkTask } from '../user-loop.ts';
@@ -113,5 +114,6 @@ function makeCrews(
 
 function describe(workers: number | 'auto'): string {
   const threads = workers === 'auto' ? 'one thread per core for large tasks' : `threads: ${workers}`;
-  return `WebAssembly (SIMD), ${threads}`;
+  const vectors = knownArithmetic().includes('fused') ? 'relaxed SIMD' : 'SIMD';
+  return `WebAssembly (${vectors}), ${threads}`;
 }

@@ -47,9 +47,7 @@ function open(connect: Connect, change: Partial<Greeting> = {}): Heard {
     greeting: { site, identity, coordinatorKey: coordinator.publicKey, ledger: aLedger(3), ...change },
     connect,
     onOrder: (heard) => orders.push(heard),
-    onFatal: (error) => {
-      failed(error);
-    },
+    onFatal: failed,
     note: (text) => notes.push(text),
   });
   return { orders, notes, fatal, session };
