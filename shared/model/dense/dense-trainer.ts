@@ -7,7 +7,7 @@ import { knownArithmetic } from '../kernels/kernels.ts';
 import type { LocalResult, LocalTask, LocalTrainer } from '../local-trainer.ts';
 import type { ModelSpec } from '../spec.ts';
 import { checkTask } from '../user-loop.ts';
-import { type ChooseForm, isFactored } from './choose-form.ts';
+import { type ChooseForm, isFactored, ownWhereFrozen } from './choose-form.ts';
 import { cutGroups, type Group, groupWork } from './groups.ts';
 import { inlineCrew } from './inline-crew.ts';
 import { hasWorkerProgram } from './start-worker.ts';
@@ -45,11 +45,11 @@ export function denseTrainer(spec: ModelSpec, options: DenseOptions = {}): Local
   }
   const layers = [...stack.hidden, stack.output];
   const { groupBytes: maxBytes = usualGroupBytes, chooseForm = isFactored } = options;
-  const grouping = { layers, chooseForm, maxBytes };
   const crewFor = makeCrews(layers, options.workers ?? 'auto');
   const train = async (task: LocalTask): Promise<LocalResult> => {
     checkTask(task, spec);
     assertDenseFollows(task.plan.defence);
+    const grouping = { layers, chooseForm: ownWhereFrozen(chooseForm, task.mask), maxBytes };
     const groups = cutGroups(task, grouping);
     const total = makeTotal(task.users.length, task.parameters.length);
     await crewFor(groups).train({
@@ -77,9 +77,10 @@ export function denseTrainer(spec: ModelSpec, options: DenseOptions = {}): Local
 
 const none: Group = { members: [], numSteps: 0, factored: [], work: 0 };
 
-function roundWork({ parameters, shard, plan, round, clipNorm }: LocalTask): RoundWork {
+function roundWork({ parameters, mask, shard, plan, round, clipNorm }: LocalTask): RoundWork {
   return {
     parameters,
+    flags: mask?.flags,
     features: shard.features,
     labels: shard.labels,
     plan,
