@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { defenceClass, defencesIn } from '../shared/model/defence.ts';
 import type { Signals } from '../shared/model/signals.ts';
+import type { PruningReport } from '../shared/protocol/pruning-report.ts';
 import { type RoundReport, reportVersion } from '../shared/protocol/report.ts';
 import { RoundIndex, type SiteId } from '../shared/units.ts';
 import type { Clipping } from './aggregate/clip-norm.ts';
@@ -19,6 +20,7 @@ import type { RunContext, RunState } from './state.ts';
 export interface RoundFacts {
   readonly run: RunContext;
   readonly clipping: Clipping | undefined;
+  readonly pruning: PruningReport | undefined;
   /** What was wrong with releases and only noted. */
   readonly noted: readonly string[];
   readonly seconds: number;
@@ -38,7 +40,7 @@ export interface Reported {
 export async function reportRound(
   after: RunState,
   signals: ReadonlyMap<SiteId, Signals>,
-  { run, clipping, noted, seconds }: RoundFacts,
+  { run, clipping, pruning, noted, seconds }: RoundFacts,
 ): Promise<Reported> {
   const round = RoundIndex.parse(after.round - 1);
   const evidence = evidenceOf(after.observations, signals, run.sites);
@@ -64,6 +66,7 @@ export async function reportRound(
     utility: utilityOf(evidence.population, evidence.current),
     epsilon,
     ...(clipping && { clipping }),
+    ...(pruning && { pruning }),
     ...(defences.length > 0 && { defences }),
     audit,
     canaries,
@@ -85,10 +88,13 @@ function defencesInUse({
   local,
   averaging,
   earlyStopping,
+  pruning,
 }: RunContext['config']): NonNullable<RoundReport['defences']> {
-  const serverSide = { averaging, 'early-stopping': earlyStopping };
+  const serverSide = { averaging, 'early-stopping': earlyStopping, pruning: pruning?.steps };
   return [
     ...defencesIn(local.defence).map(({ type }) => ({ type, class: defenceClass(type) })),
+    // Each user's own training: what a mask prunes is zero in her update before it is clipped.
+    ...(pruning ? [{ type: 'sparsity-mask', class: 'per-user' as const }] : []),
     ...Object.entries(serverSide).flatMap(([type, options]) =>
       options ? [{ type, class: 'server-side' as const }] : [],
     ),

@@ -1,4 +1,5 @@
 import type { RoundReport } from '../../shared/protocol/report.ts';
+import { sparsityText } from './pruning.ts';
 import { controlsPassed } from './run.ts';
 import {
   clipNormText,
@@ -21,7 +22,7 @@ const declaredFpr = 0.01;
 
 /**
  * One round on one line: what the model is worth, what was promised (epsilon against the coordinator, over the limit when
- * there is one; the clip norm where it adapts) and what the declared attack found, then whatever went wrong. ASCII apart from names in the data; rounds
+ * there is one; the clip norm where it adapts, the sparsity where it prunes) and what the declared attack found, then whatever went wrong. ASCII apart from names in the data; rounds
  * are shown from 1; the privacy stamp stands elsewhere, once.
  */
 export function roundLine(report: RoundReport): string {
@@ -32,6 +33,7 @@ export function roundLine(report: RoundReport): string {
     `${utilityName(report)} ${figure(utility.value)}`,
     epsilonPart(report.epsilon),
     ...clippingPart(report),
+    ...(report.pruning ? [sparsityText(report.pruning)] : []),
     `user-MIA AUC ${figure(audit.user.auc)} ${interval(audit.user)}`,
     `${tprName(declaredFpr)} ${tprText(audit.user, declaredFpr)}`,
     worstGroupPart(audit.worstGroup),
