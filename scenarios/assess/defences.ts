@@ -43,6 +43,8 @@ const cautions: Readonly<Record<string, string>> = {
     'it holds the average loss up, which is what average attacks read; users easiest to find stay exposed (Aerni et al. 2024)',
   'label-smoothing': 'it is reported to leak more, not less: a negative control, no protection',
   hamp: 'this is its training half; the other half changes answers, and is not in use here',
+  pruning:
+    'sites saw the model before each step too; fewer weights hold less, and what is left can still know somebody',
   mixup: 'a user with one record is not changed by it',
   averaging: 'sites still see every round’s own model, which is not attacked',
   'early-stopping': 'its best utility was picked with the held-out users',
@@ -75,7 +77,7 @@ function inUse(subject: RunSubject): Finding {
 
 /** Settings that are defences at training. */
 function isDefence(path: string): boolean {
-  return path === 'local.defence' || path === 'averaging' || path === 'earlyStopping';
+  return ['local.defence', 'averaging', 'earlyStopping', 'pruning'].includes(path);
 }
 
 function effect(subject: RunSubject): Finding {
@@ -117,7 +119,11 @@ function notCompared(subject: RunSubject): Finding {
   return unmeasured('effect-of-defences', {
     answer: 'Not measured: no run of the same federation without them was given (--against).',
     next: [
-      simulateWith(subject, 'set federation.local.defence to {type: none}', 'undefended'),
+      simulateWith(
+        subject,
+        'leave out federation.local.defence, averaging, earlyStopping and pruning',
+        'undefended',
+      ),
       { do: 'Then assess against it', command: commandOn(subject, 'assess', '--against', 'runs/undefended') },
     ],
   });

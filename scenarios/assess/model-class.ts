@@ -1,8 +1,10 @@
 import { counted, countText } from '../report/words.ts';
+import { noRange } from './attack-figures.ts';
 import { differenceWords, figuresOfRun, otherDifferences } from './compared.ts';
 import {
   countFigure,
   decimalFigure,
+  type Figure,
   type Finding,
   known,
   measured,
@@ -48,11 +50,8 @@ function othersOf({ against }: Subject): OtherRun[] {
 const isModel = (path: string): boolean => path === 'model';
 
 function capacity(subject: Subject): Finding {
-  const { numParams, run, target } = subject;
+  const { numParams, run } = subject;
   const users = trainingUsers(subject);
-  const of = run
-    ? 'declared users of the sites, a public constant near those who train'
-    : 'users of the members’ table';
   return known('capacity', {
     answer:
       users === undefined
@@ -60,23 +59,29 @@ function capacity(subject: Subject): Finding {
         : numParams >= users
           ? `More parameters than users: there is room to learn single users by heart. Whether it did is measured above, not here.`
           : `Fewer parameters than users: little room to learn single users by heart, and no proof that none was.`,
-    figures: [
-      countFigure('parameters', numParams, run ? 'manifest.json, federation.model' : target),
-      ...(users === undefined || users === 0
-        ? []
-        : [
-            countFigure(of, users, run ? 'manifest.json' : 'the tables'),
-            decimalFigure(
-              'parameters for each of them',
-              numParams / users,
-              { low: null, high: null },
-              'the two above',
-            ),
-          ]),
-    ],
+    figures: capacityFigures(subject, users),
     missing: users === undefined ? ['how many users trained it'] : [],
     next: [run ? smaller(subject) : users === undefined ? giveTables(subject) : rehearse()],
   });
+}
+
+function capacityFigures({ numParams, run, target }: Subject, users: number | undefined): Figure[] {
+  const of = run
+    ? 'declared users of the sites, a public constant near those who train'
+    : 'users of the members’ table';
+  const pruned = run?.last.pruning;
+  return [
+    countFigure('parameters', numParams, run ? 'manifest.json, federation.model' : target),
+    ...(pruned
+      ? [countFigure('of them not pruned', pruned.kept, `rounds.jsonl, round ${run.reports.length}`)]
+      : []),
+    ...(users
+      ? [
+          countFigure(of, users, run ? 'manifest.json' : 'the tables'),
+          decimalFigure('parameters for each of them', numParams / users, noRange, 'the two above'),
+        ]
+      : []),
+  ];
 }
 
 function smaller(subject: Subject): ReturnType<typeof simulateWith> {
