@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { addAssessCommand } from './parley-assess.ts';
 import { integer, type Json, real, run } from './parley-command.ts';
 import { addSweepCommands } from './parley-sweep.ts';
 import type { AuditCommandOptions, BudgetOptions, SimulateOptions } from './scenarios/index.ts';
@@ -174,6 +175,8 @@ program
       await auditCommand(target, options, running);
     }),
   );
+
+addAssessCommand(program);
 
 const ledger = program
   .command('ledger')

@@ -21,6 +21,8 @@ export interface AuditedModel {
   readonly numFeatures: number;
   /** Classes that it tells apart, >= 2. */
   readonly numClasses: number;
+  /** Trained numbers that it holds. */
+  readonly numParams: number;
   readonly signals: (records: Shard) => Promise<RecordSignals>;
 }
 
@@ -47,7 +49,7 @@ function readSafetensors(file: string, specFile: string | undefined): AuditedMod
   const parameters = new Float32Array(layout.reduce((sum, { size }) => sum + size, 0));
   for (const block of layout) parameters.set(valuesOf(tensors, block, file), block.offset);
   return {
-    ...{ file, numFeatures: numFeatures(spec), numClasses: numClasses(spec) },
+    ...{ file, numFeatures: numFeatures(spec), numClasses: numClasses(spec), numParams: parameters.length },
     signals: (records) => recordSignals(spec, parameters, records),
   };
 }
@@ -100,6 +102,8 @@ async function readLayersModel(file: string): Promise<AuditedModel> {
   });
   return {
     ...{ file, numFeatures: model.numFeatures, numClasses: model.numClasses },
+    // The loader has checked that all of them are float32.
+    numParams: weights.length / 4,
     signals: (records) =>
       Promise.resolve(signalsOf(model.logits(records.features, records.labels.length), records.labels)),
   };

@@ -24,7 +24,8 @@ function claimed(last: RoundReport | undefined): string[] {
   ];
 }
 
-const worksOn = {
+/** What each class of defences works on, and what that does to the promise. */
+export const worksOn = {
   'per-user': 'each user’s update is still that user’s alone, so the promise to users is unchanged',
   'silo-level': 'users of a site are mixed, so nothing is promised to a single user',
   'server-side': 'it works on what was released, which costs no epsilon',
