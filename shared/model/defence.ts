@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { assertNever } from '../errors.ts';
+import type { SiloDefence } from './silo/silo-defence.ts';
 
 /**
  * What a defence works on, and with that what it does to the promise. `per-user`: each user's update is still that user's alone,
@@ -76,8 +77,8 @@ export function defencesIn(defence: Defence): readonly SingleDefence[] {
   return defence.type === 'none' ? [] : [defence];
 }
 
-/** All defences that plans offer change the work on one user's records only; those that mix users are not offered. */
-export function defenceClass(type: SingleDefence['type']): DefenceClass {
+/** `defence` changes the work on one user's records only; what a plan has under `silo` mixes users. */
+export function defenceClass(type: SingleDefence['type'] | SiloDefence['type']): DefenceClass {
   switch (type) {
     case 'none':
     case 'relaxloss':
@@ -88,6 +89,12 @@ export function defenceClass(type: SingleDefence['type']): DefenceClass {
     case 'mixup':
     case 'input-noise':
       return 'per-user';
+    case 'mist':
+    case 'selena':
+    case 'distillation':
+    case 'adversarial':
+    case 'record-dp-sgd':
+      return 'silo-level';
     default:
       return assertNever(type);
   }
