@@ -2,6 +2,8 @@ import { ParleyError } from '../shared/errors.ts';
 import type { Defence } from '../shared/model/defence.ts';
 import { numParams } from '../shared/model/layout.ts';
 import type { LocalTrainer } from '../shared/model/local-trainer.ts';
+import type { SiloTrainer } from '../shared/model/silo/silo-trainer.ts';
+import { siloTrainer } from '../shared/model/silo/train-site.ts';
 import type { ModelSpec } from '../shared/model/spec.ts';
 import { localTrainer, type TrainerChoice } from '../shared/model/trainer.ts';
 import { decodedModel } from '../shared/protocol/payloads.ts';
@@ -13,6 +15,8 @@ export interface Models {
   /** Parameters of a model, shape (numParams,), fetched once and checked against their hash. */
   parameters(model: Plan['model']): Promise<Float32Array>;
   trainer(spec: ModelSpec, defence: Defence): Promise<LocalTrainer>;
+  /** The one that trains all users of the site together. */
+  siloTrainer(spec: ModelSpec): Promise<SiloTrainer>;
 }
 
 type Fetch = (blob: { sha256: Sha256; sizeBytes: number }) => Promise<Uint8Array>;
@@ -25,6 +29,7 @@ export function modelCache(
 ): Models {
   let newest: { sha256: Sha256; parameters: Float32Array } | undefined;
   let built: { key: string; trainer: LocalTrainer } | undefined;
+  let builtSilo: { key: string; trainer: SiloTrainer } | undefined;
   return {
     parameters: async ({ spec, sha256, sizeBytes }) => {
       if (newest?.sha256 === sha256) return newest.parameters;
@@ -39,6 +44,14 @@ export function modelCache(
       const trainer = await localTrainer(spec, choice, defence);
       announce(trainer.description);
       built = { key, trainer };
+      return trainer;
+    },
+    siloTrainer: async (spec) => {
+      const key = JSON.stringify(spec);
+      if (builtSilo?.key === key) return builtSilo.trainer;
+      const trainer = await siloTrainer(spec, choice);
+      announce(trainer.description);
+      builtSilo = { key, trainer };
       return trainer;
     },
   };

@@ -4,7 +4,7 @@ import { ParleyError } from '../shared/errors.ts';
 import { LocalPlan } from '../shared/model/local-trainer.ts';
 import { ModelSpec } from '../shared/model/spec.ts';
 import { PublishedFigure } from '../shared/protocol/manifest.ts';
-import type { Protection } from '../shared/protocol/plan.ts';
+import { brokenPromise, type Protection } from '../shared/protocol/plan.ts';
 import { Seed, SiteId } from '../shared/units.ts';
 import { Averaging } from './aggregate/averaging.ts';
 import type { AdaptiveClipping } from './aggregate/clip-norm.ts';
@@ -94,9 +94,19 @@ export function adaptiveClippingOf({ protection }: FederationConfig): AdaptiveCl
   return protection.type === 'user-dp' ? protection.adaptiveClipping : undefined;
 }
 
-function assertConsistent({ cohort, deadlines, seed, arrivalChecks }: FederationConfig): void {
+function assertConsistent({
+  cohort,
+  deadlines,
+  seed,
+  arrivalChecks,
+  local,
+  protection,
+}: FederationConfig): void {
   const { answerAfterMs, roundMs } = deadlines;
   const contradictions = [
+    ...(local.silo && protection.type !== 'none'
+      ? [`local.silo: ${brokenPromise(local.silo, protection)}`]
+      : []),
     ...(cohort.sites !== 'all' && cohort.sites < cohort.minSites
       ? [
           `cohort.sites is ${cohort.sites} but cohort.minSites is ${cohort.minSites}: ask at least as many sites as a round needs`,

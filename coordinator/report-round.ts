@@ -9,10 +9,11 @@ import { alarmsOf, auditCanaries } from './audit/canaries/canary-audit.ts';
 import { judge } from './audit/leakage-policy.ts';
 import { utilityOf } from './audit/utility.ts';
 import { canaryEvidence } from './canaries.ts';
-import { mirroredEpsilon } from './mirror.ts';
+import { mirroredEpsilon, mostReleases } from './mirror.ts';
 import { evidenceOf } from './observations.ts';
 import { withinRollBacks } from './roll-back.ts';
 import { type SavedScores, savedScores } from './scores.ts';
+import { siloReport } from './silo-report.ts';
 import type { RunContext, RunState } from './state.ts';
 
 /** What a report says beside the attack. */
@@ -54,6 +55,7 @@ export async function reportRound(
   const { rollBacks } = after;
   const policy = withinRollBacks(judge(run.config.leakage, audit), rollBacks, run.config.maxRollBacks);
   const defences = defencesInUse(run.config);
+  const { silo } = run.config.local;
   const sites = after.participations.at(-1);
   const report: RoundReport = {
     reportVersion,
@@ -65,6 +67,7 @@ export async function reportRound(
     epsilon,
     ...(clipping && { clipping }),
     ...(defences.length > 0 && { defences }),
+    ...(silo && { silo: siloReport(silo, mostReleases(after.participations)) }),
     audit,
     canaries,
     ...(alarm.length > 0 && { alarm }),
@@ -87,8 +90,14 @@ function defencesInUse({
   earlyStopping,
 }: RunContext['config']): NonNullable<RoundReport['defences']> {
   const serverSide = { averaging, 'early-stopping': earlyStopping };
+  const { silo } = local;
+  // A step of a whole site descends the losses of its users' defences too.
+  const classOf = silo ? () => defenceClass(silo.type) : defenceClass;
   return [
-    ...defencesIn(local.defence).map(({ type }) => ({ type, class: defenceClass(type) })),
+    ...[...defencesIn(local.defence), ...(silo ? [silo] : [])].map(({ type }) => ({
+      type,
+      class: classOf(type),
+    })),
     ...Object.entries(serverSide).flatMap(([type, options]) =>
       options ? [{ type, class: 'server-side' as const }] : [],
     ),

@@ -126,7 +126,7 @@ async function auditRun(directory: string, options: AuditCommandOptions, running
   return {
     title: `${name}, run ${run.manifest.run}, model of round ${round + 1}`,
     privacy: run.manifest.privacy,
-    caveats: roles.caveats,
+    caveats: [...(run.manifest.stamp ? [run.manifest.stamp] : []), ...roles.caveats],
     audit,
     numShadows,
     likelihoodRatios: ratios.ofPeople,

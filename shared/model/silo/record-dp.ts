@@ -1,8 +1,6 @@
-import type { LedgerEntry } from '../../privacy/accounting/event.ts';
-import { sampledGaussian } from '../../privacy/accounting/event.ts';
 import { standardNormals } from '../../random/gaussian.ts';
 import { poissonSample } from '../../random/sample.ts';
-import { NoiseMultiplier, SamplingRate } from '../../units.ts';
+import { SamplingRate } from '../../units.ts';
 import { applyStep } from './descend.ts';
 import type { Slope } from './engine.ts';
 import type { SiloRound } from './labelled.ts';
@@ -10,8 +8,7 @@ import { pickLabels, pickRows, type SiloRecords } from './records.ts';
 import type { SiloDefence } from './silo-defence.ts';
 import { labelSlope } from './slopes.ts';
 
-/** Its settings. */
-export type RecordDp = Extract<SiloDefence, { type: 'record-dp-sgd' }>;
+type RecordDp = Extract<SiloDefence, { type: 'record-dp-sgd' }>;
 
 /**
  * DP-SGD on records (Abadi et al., CCS 2016; arXiv:1607.00133): every step draws each record by its own coin, clips its
@@ -51,16 +48,4 @@ function eachRecord(mean: Slope, numRecords: number): Slope {
     for (let i = 0; i < out.length; i++) out[i] = numRecords * (out[i] ?? 0);
     return value;
   };
-}
-
-/**
- * What so many rounds cost one record of one site, as accountants read it; in these entries neighbouring means one *record* added or
- * removed. The coins of users, which a round's steps share, are not counted on.
- */
-export function recordEntries(
-  { noiseMultiplier, samplingRate, steps }: Pick<RecordDp, 'noiseMultiplier' | 'samplingRate' | 'steps'>,
-  rounds: number,
-): readonly LedgerEntry[] {
-  const event = sampledGaussian(NoiseMultiplier.parse(noiseMultiplier), SamplingRate.parse(samplingRate));
-  return rounds === 0 ? [] : [{ event, count: rounds * steps }];
 }
