@@ -89,6 +89,7 @@ export function defenceClass(type: SingleDefence['type'] | SiloDefence['type']):
     case 'mixup':
     case 'input-noise':
       return 'per-user';
+    case 'pooled':
     case 'mist':
     case 'selena':
     case 'distillation':

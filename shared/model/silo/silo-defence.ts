@@ -10,6 +10,8 @@ export const siloStamp = 'not user-level private';
  * plan that promises user-level DP may ask for one. None but `record-dp-sgd` promises anything, and that one to a single record.
  */
 export const SiloDefence = z.discriminatedUnion('type', [
+  /** No defence: plain descent on all records, the baseline of the others. */
+  z.strictObject({ type: z.literal('pooled') }),
   /**
    * Li, Li and Ribeiro 2024: disjoint groups of users, a submodel each, pulled towards what the other submodels answer, which
    * never saw the record; then their average.

@@ -10,7 +10,7 @@ import { denseEngine } from './dense-engine.ts';
 import { stretches } from './descend.ts';
 import { distillation } from './distillation.ts';
 import type { SiloEngine } from './engine.ts';
-import type { SiloRound } from './labelled.ts';
+import { onLabels, type SiloRound } from './labelled.ts';
 import { mist } from './mist.ts';
 import { recordDp } from './record-dp.ts';
 import { gatherRecords, type SiloRecords } from './records.ts';
@@ -71,6 +71,8 @@ function trained(
 ): Promise<Float32Array> {
   const { silo } = task.plan;
   switch (silo.type) {
+    case 'pooled':
+      return pooled(round, records);
     case 'mist':
       return mist(round, records, silo);
     case 'selena':
@@ -84,6 +86,11 @@ function trained(
     default:
       return assertNever(silo);
   }
+}
+
+function pooled(round: SiloRound, records: SiloRecords): Promise<Float32Array> {
+  const rows = records.labels.map((_, row) => row);
+  return onLabels(round, records, { start: round.received, rows, rng: round.rng.fork('pooled') });
 }
 
 /** With a cap, one record more could push another one out, and be a change of two. */
