@@ -1,5 +1,6 @@
 import { assertNever } from '../../errors.ts';
 import type { Activation, DenseLayer, DenseStack } from '../dense-layers.ts';
+import { addRows, addTerm, rowTerms } from './sparse-rows.ts';
 
 /** A stack of dense layers, from the first to the output. */
 export type Layers = readonly DenseLayer[];
@@ -14,25 +15,23 @@ export type Passed = readonly Float64Array[];
 
 /** Forwards through the stack; features of shape (numRecords, inputs). Zeros cost nothing: one-hot features are mostly zeros. */
 export function passForward(layers: Layers, parameters: Float32Array, features: Float32Array): Passed {
-  const passed: Float64Array[] = [Float64Array.from(features)];
-  for (const layer of layers) passed.push(through(layer, parameters, passed.at(-1) ?? new Float64Array(0)));
+  const passed: Float64Array[] = [new Float64Array(features)];
+  // In one kind of array, so that the innermost loop meets no other.
+  const weights = new Float64Array(parameters);
+  for (const layer of layers) passed.push(through(layer, weights, passed.at(-1) ?? new Float64Array(0)));
   return passed;
 }
 
-function through(layer: DenseLayer, parameters: Float32Array, input: Float64Array): Float64Array {
+function through(layer: DenseLayer, parameters: Float64Array, input: Float64Array): Float64Array {
   const { inputs, units, kernelOffset, biasOffset } = layer;
   const numRecords = input.length / inputs;
   const output = new Float64Array(numRecords * units);
+  const terms = rowTerms(inputs);
   for (let row = 0; row < numRecords; row++) {
-    const start = row * units;
-    for (let j = 0; j < units; j++) output[start + j] = parameters[biasOffset + j] ?? 0;
-    for (let i = 0; i < inputs; i++) {
-      const x = input[row * inputs + i] ?? 0;
-      if (x === 0) continue;
-      const weights = kernelOffset + i * units;
-      for (let j = 0; j < units; j++)
-        output[start + j] = (output[start + j] ?? 0) + x * (parameters[weights + j] ?? 0);
-    }
+    output.set(parameters.subarray(biasOffset, biasOffset + units), row * units);
+    terms.count = 0;
+    for (let i = 0; i < inputs; i++) addTerm(terms, kernelOffset + i * units, input[row * inputs + i] ?? 0);
+    addRows(output, { at: row * units, width: units }, parameters, terms);
   }
   for (let at = 0; at < output.length; at++) output[at] = activated(layer.activation, output[at] ?? 0);
   return output;
@@ -82,18 +81,16 @@ export function addDerivative(
   slope: Float64Array,
   out: Float64Array,
 ): void {
-  for (let row = 0; row < slope.length / units; row++) {
-    const start = row * units;
-    for (let i = 0; i < inputs; i++) {
-      const x = input[row * inputs + i] ?? 0;
-      if (x === 0) continue;
-      const weights = kernelOffset + i * units;
-      for (let j = 0; j < units; j++)
-        out[weights + j] = (out[weights + j] ?? 0) + x * (slope[start + j] ?? 0);
-    }
-    for (let j = 0; j < units; j++)
-      out[biasOffset + j] = (out[biasOffset + j] ?? 0) + (slope[start + j] ?? 0);
+  const numRecords = slope.length / units;
+  const terms = rowTerms(numRecords);
+  for (let i = 0; i < inputs; i++) {
+    terms.count = 0;
+    for (let row = 0; row < numRecords; row++) addTerm(terms, row * units, input[row * inputs + i] ?? 0);
+    addRows(out, { at: kernelOffset + i * units, width: units }, slope, terms);
   }
+  terms.count = 0;
+  for (let row = 0; row < numRecords; row++) addTerm(terms, row * units, 1);
+  addRows(out, { at: biasOffset, width: units }, slope, terms);
 }
 
 function activated(activation: Activation, value: number): number {
