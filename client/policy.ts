@@ -56,11 +56,7 @@ export function checkPlan(plan: Plan, policy: SitePolicy): void {
     if (!policy.allowedDefences.includes(defence))
       refuse('allowedDefences', policy.allowedDefences.join(', ') || 'none at all', defence);
   const { protection } = plan;
-  if (plan.local.silo && protection.type !== 'none')
-    throw new ParleyError(
-      'POLICY_REFUSED',
-      `round ${plan.round}: ${brokenPromise(plan.local.silo, protection)}`,
-    );
+  refuseBrokenPromise(plan);
   const rate = participationRate(protection);
   if (rate > policy.maxSamplingRate) refuse('maxSamplingRate', `${policy.maxSamplingRate}`, `${rate}`);
   switch (protection.type) {
@@ -77,6 +73,11 @@ export function checkPlan(plan: Plan, policy: SitePolicy): void {
     default:
       assertNever(protection);
   }
+}
+
+function refuseBrokenPromise({ round, local: { silo }, protection }: Plan): void {
+  if (silo && protection.type !== 'none')
+    throw new ParleyError('POLICY_REFUSED', `round ${round}: ${brokenPromise(silo, protection)}`);
 }
 
 function defenceNames({ local: { defence, silo } }: Plan): readonly SitePolicy['allowedDefences'][number][] {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { assertNever } from '../errors.ts';
-import type { SiloDefence } from './silo/silo-defence.ts';
+import { isSiloType, type SiloDefence } from './silo/silo-defence.ts';
 
 /**
  * What a defence works on, and with that what it does to the promise. `per-user`: each user's update is still that user's alone,
@@ -79,6 +79,7 @@ export function defencesIn(defence: Defence): readonly SingleDefence[] {
 
 /** `defence` changes the work on one user's records only; what a plan has under `silo` mixes users. */
 export function defenceClass(type: SingleDefence['type'] | SiloDefence['type']): DefenceClass {
+  if (isSiloType(type)) return 'silo-level';
   switch (type) {
     case 'none':
     case 'relaxloss':
@@ -89,13 +90,6 @@ export function defenceClass(type: SingleDefence['type'] | SiloDefence['type']):
     case 'mixup':
     case 'input-noise':
       return 'per-user';
-    case 'pooled':
-    case 'mist':
-    case 'selena':
-    case 'distillation':
-    case 'adversarial':
-    case 'record-dp-sgd':
-      return 'silo-level';
     default:
       return assertNever(type);
   }

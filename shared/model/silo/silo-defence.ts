@@ -89,3 +89,8 @@ export type SiloDefence = z.infer<typeof SiloDefence>;
 
 /** Names of the silo-level defences, as site policies list them. */
 export const siloTypes = SiloDefence.options.map((option) => option.shape.type.value);
+
+/** Whether a defence of this name is silo-level. */
+export function isSiloType(type: string): type is SiloDefence['type'] {
+  return siloTypes.some((known) => known === type);
+}

@@ -27,16 +27,10 @@ export interface Row {
 }
 
 /** Add all terms, rows of `source`, to `width` values of `target` from `at` on: four at a time, which spares loads and stores. */
-export function addRows(
-  target: Float64Array,
-  row: Row,
-  source: Float64Array,
-  { starts, factors, count }: RowTerms,
-): void {
+export function addRows(target: Float64Array, row: Row, source: Float64Array, terms: RowTerms): void {
+  const { starts, factors, count } = terms;
   let term = 0;
-  for (; term + 4 <= count; term += 4) {
-    addFour(target, row, source, { starts, factors, term });
-  }
+  for (; term + 4 <= count; term += 4) addFour(target, row, source, fourTerms(terms, term));
   const { at, width } = row;
   for (; term < count; term++) {
     const start = starts[term] ?? 0;
@@ -46,25 +40,28 @@ export function addRows(
   }
 }
 
-function addFour(
-  target: Float64Array,
-  { at, width }: Row,
-  source: Float64Array,
-  { starts, factors, term }: Pick<RowTerms, 'starts' | 'factors'> & { readonly term: number },
-): void {
-  const a = starts[term] ?? 0;
-  const b = starts[term + 1] ?? 0;
-  const c = starts[term + 2] ?? 0;
-  const d = starts[term + 3] ?? 0;
-  const p = factors[term] ?? 0;
-  const q = factors[term + 1] ?? 0;
-  const r = factors[term + 2] ?? 0;
-  const s = factors[term + 3] ?? 0;
+function addFour(target: Float64Array, { at, width }: Row, source: Float64Array, four: FourTerms): void {
+  const { a, b, c, d, timesA, timesB, timesC, timesD } = four;
   for (let j = 0; j < width; j++)
     target[at + j] =
       (target[at + j] ?? 0) +
-      p * (source[a + j] ?? 0) +
-      q * (source[b + j] ?? 0) +
-      r * (source[c + j] ?? 0) +
-      s * (source[d + j] ?? 0);
+      timesA * (source[a + j] ?? 0) +
+      timesB * (source[b + j] ?? 0) +
+      timesC * (source[c + j] ?? 0) +
+      timesD * (source[d + j] ?? 0);
+}
+
+type FourTerms = ReturnType<typeof fourTerms>;
+
+function fourTerms({ starts, factors }: RowTerms, term: number) {
+  return {
+    a: starts[term] ?? 0,
+    b: starts[term + 1] ?? 0,
+    c: starts[term + 2] ?? 0,
+    d: starts[term + 3] ?? 0,
+    timesA: factors[term] ?? 0,
+    timesB: factors[term + 1] ?? 0,
+    timesC: factors[term + 2] ?? 0,
+    timesD: factors[term + 3] ?? 0,
+  };
 }

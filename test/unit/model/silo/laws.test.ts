@@ -180,8 +180,8 @@ test('distillation reads no label of its public records', async () => {
   const task = taskOf({ type: 'distillation', temperature: 1, keep: 1 });
   const { shard } = task;
   const labels = shard.labels.slice();
-  labels.fill(0, shard.userOffsets[1]!, shard.userOffsets[2]);
-  labels.fill(2, shard.userOffsets[5]!, shard.userOffsets[6]);
+  labels.fill(0, shard.userOffsets[1], shard.userOffsets[2]);
+  labels.fill(2, shard.userOffsets[5], shard.userOffsets[6]);
   expect(await trained({ ...task, shard: { ...shard, labels } })).toEqual(await trained(task));
 });
 
