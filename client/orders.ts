@@ -79,7 +79,9 @@ export async function takePart(plan: Plan, arrivedMs: number, desk: Desk): Promi
     const trainer = await trainerFor(plan, users, desk);
     const directions = { site: desk.name, coins: users.roles.canaries ?? new Int32Array(0) };
     const shard = users.trainingShard;
-    const release = await participate(plan, parameters, { ...site, ...users, shard, directions }, trainer);
+    const mask = await desk.models.mask(plan);
+    const own = { ...site, ...users, shard, directions, mask };
+    const release = await participate(plan, parameters, own, trainer);
     await untilTick(plan, arrivedMs, desk);
     await send({ run: plan.run, round: plan.round, stage: 'update', bytes: release.bytes }, desk);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { PublicKey } from '../shared/crypto/identity.ts';
 import { ParleyError } from '../shared/errors.ts';
+import { layoutOf } from '../shared/model/layout.ts';
 import { LocalPlan } from '../shared/model/local-trainer.ts';
 import { ModelSpec } from '../shared/model/spec.ts';
 import { PublishedFigure } from '../shared/protocol/manifest.ts';
@@ -8,6 +9,7 @@ import { brokenPromise, type Protection } from '../shared/protocol/plan.ts';
 import { Seed, SiteId } from '../shared/units.ts';
 import { Averaging } from './aggregate/averaging.ts';
 import type { AdaptiveClipping } from './aggregate/clip-norm.ts';
+import { Pruning, pruningContradictions } from './aggregate/prune.ts';
 import { ServerOptimizer } from './aggregate/server-step.ts';
 import { AuditOptions } from './audit/audit-round.ts';
 import { LeakagePolicy } from './audit/leakage-policy.ts';
@@ -28,6 +30,7 @@ export const FederationConfig = z.strictObject({
   server: ServerOptimizer,
   averaging: Averaging.optional(),
   earlyStopping: EarlyStopping.optional(),
+  pruning: Pruning.optional(),
   cohort: z
     .strictObject({
       /** How many of the enrolled sites are asked in a round. */
@@ -94,19 +97,9 @@ export function adaptiveClippingOf({ protection }: FederationConfig): AdaptiveCl
   return protection.type === 'user-dp' ? protection.adaptiveClipping : undefined;
 }
 
-function assertConsistent({
-  cohort,
-  deadlines,
-  seed,
-  arrivalChecks,
-  local,
-  protection,
-}: FederationConfig): void {
+function assertConsistent({ cohort, deadlines, seed, arrivalChecks, ...config }: FederationConfig): void {
   const { answerAfterMs, roundMs } = deadlines;
   const contradictions = [
-    ...(local.silo && protection.type !== 'none'
-      ? [`local.silo: ${brokenPromise(local.silo, protection)}`]
-      : []),
     ...(cohort.sites !== 'all' && cohort.sites < cohort.minSites
       ? [
           `cohort.sites is ${cohort.sites} but cohort.minSites is ${cohort.minSites}: ask at least as many sites as a round needs`,
@@ -126,6 +119,25 @@ function assertConsistent({
     ...(seed === null && arrivalChecks === 'note'
       ? ['arrivalChecks is note, which lets broken protection pass: it is for seeded simulations only']
       : []),
+    ...contradictionsOfPruning(config),
+    ...contradictionsOfSilo(config),
   ];
   if (contradictions.length > 0) throw new ParleyError('CONFIG_INVALID', contradictions.join('; '));
+}
+
+function contradictionsOfSilo({
+  local: { silo },
+  protection,
+}: Pick<FederationConfig, 'local' | 'protection'>): string[] {
+  return silo && protection.type !== 'none' ? [`local.silo: ${brokenPromise(silo, protection)}`] : [];
+}
+
+function contradictionsOfPruning({
+  pruning,
+  model,
+  rounds,
+  protection,
+}: Pick<FederationConfig, 'pruning' | 'model' | 'rounds' | 'protection'>): string[] {
+  if (!pruning) return [];
+  return pruningContradictions(pruning, { layout: layoutOf(model), rounds, protection: protection.type });
 }

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { defenceClass, defencesIn } from '../shared/model/defence.ts';
 import type { Signals } from '../shared/model/signals.ts';
+import type { PruningReport } from '../shared/protocol/pruning-report.ts';
 import { type RoundReport, reportVersion } from '../shared/protocol/report.ts';
 import { RoundIndex, type SiteId } from '../shared/units.ts';
 import type { Clipping } from './aggregate/clip-norm.ts';
@@ -20,6 +21,7 @@ import type { RunContext, RunState } from './state.ts';
 export interface RoundFacts {
   readonly run: RunContext;
   readonly clipping: Clipping | undefined;
+  readonly pruning: PruningReport | undefined;
   /** What was wrong with releases and only noted. */
   readonly noted: readonly string[];
   readonly seconds: number;
@@ -39,7 +41,7 @@ export interface Reported {
 export async function reportRound(
   after: RunState,
   signals: ReadonlyMap<SiteId, Signals>,
-  { run, clipping, noted, seconds }: RoundFacts,
+  { run, clipping, pruning, noted, seconds }: RoundFacts,
 ): Promise<Reported> {
   const round = RoundIndex.parse(after.round - 1);
   const evidence = evidenceOf(after.observations, signals, run.sites);
@@ -66,6 +68,7 @@ export async function reportRound(
     utility: utilityOf(evidence.population, evidence.current),
     epsilon,
     ...(clipping && { clipping }),
+    ...(pruning && { pruning }),
     ...(defences.length > 0 && { defences }),
     ...(silo && { silo: siloReport(silo, mostReleases(after.participations)) }),
     audit,
@@ -88,8 +91,9 @@ function defencesInUse({
   local,
   averaging,
   earlyStopping,
+  pruning,
 }: RunContext['config']): NonNullable<RoundReport['defences']> {
-  const serverSide = { averaging, 'early-stopping': earlyStopping };
+  const serverSide = { averaging, 'early-stopping': earlyStopping, pruning: pruning?.steps };
   const { silo } = local;
   // A step of a whole site descends the losses of its users' defences too.
   const classOf = silo ? () => defenceClass(silo.type) : defenceClass;
@@ -98,6 +102,8 @@ function defencesInUse({
       type,
       class: classOf(type),
     })),
+    // Each user's own training: what a mask prunes is zero in her update before it is clipped.
+    ...(pruning ? [{ type: 'sparsity-mask', class: classOf('none') }] : []),
     ...Object.entries(serverSide).flatMap(([type, options]) =>
       options ? [{ type, class: 'server-side' as const }] : [],
     ),

@@ -25,11 +25,16 @@ export interface FinishedSimulation {
 /**
  * Open the directory of a finished simulation with its sites.
  *
- * @throws RUN_NOT_FOUND for a directory without a simulation or with a missing model; CONFIG_INVALID where the sites dropped
- * their releases, or trained on all users together; what opening a site throws.
+ * @throws RUN_NOT_FOUND for a directory without a simulation or with a missing model; CONFIG_INVALID where the run
+ * pruned, or the sites dropped their releases or trained on all users together; what opening a site throws.
  */
 export async function openSimulation(directory: string): Promise<FinishedSimulation> {
   const { manifest, reports } = readRun(directory);
+  if (manifest.initialMaskSha256 ?? reports.some(({ pruning }) => pruning))
+    throw new ParleyError(
+      'CONFIG_INVALID',
+      `${directory}: red-team roles read releases of all parameters, and this run pruned; simulate it without federation.pruning`,
+    );
   const scenario = storedScenario(directory);
   refuseWholeSites(directory, scenario);
   const hashes = [

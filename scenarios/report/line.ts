@@ -1,4 +1,5 @@
 import type { RoundReport } from '../../shared/protocol/report.ts';
+import { sparsityText } from './pruning.ts';
 import { controlsPassed } from './run.ts';
 import {
   clipNormText,
@@ -22,7 +23,7 @@ const declaredFpr = 0.01;
 
 /**
  * One round on one line: what the model is worth, what was promised (epsilon against the coordinator, over the limit when
- * there is one; the clip norm where it adapts) and what the declared attack found, then whatever went wrong. ASCII apart from names in the data; rounds
+ * there is one; the clip norm where it adapts, the sparsity where it prunes) and what the declared attack found, then whatever went wrong. ASCII apart from names in the data; rounds
  * are shown from 1; the simulation's stamp stands elsewhere, once, and that of silo-level training here.
  */
 export function roundLine(report: RoundReport): string {
@@ -34,6 +35,7 @@ export function roundLine(report: RoundReport): string {
     epsilonPart(report.epsilon),
     ...(report.silo ? [siloText(report.silo)] : []),
     ...clippingPart(report),
+    ...(report.pruning ? [sparsityText(report.pruning)] : []),
     `user-MIA AUC ${figure(audit.user.auc)} ${interval(audit.user)}`,
     `${tprName(declaredFpr)} ${tprText(audit.user, declaredFpr)}`,
     worstGroupPart(audit.worstGroup),

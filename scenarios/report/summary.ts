@@ -3,6 +3,7 @@ import type { MislabelledStratum, VulnerableUsers } from '../../shared/protocol/
 import type { Manifest } from '../../shared/protocol/manifest.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
 import { canaryLines } from './canaries.ts';
+import { pruningLines } from './pruning.ts';
 import { type RepeatedBound, repeatedBounds, repeatedLines } from './repeated-canaries.ts';
 import {
   attacksOf,
@@ -115,6 +116,7 @@ function figures(reports: readonly RoundReport[], last: RoundReport): string[] {
       ['epsilon', epsilonLine(last)],
       ...siloLines(last),
       ...clippingLines(last),
+      ...pruningLines(reports, last),
       ...canaryLines(last),
       ['user-MIA', attackText(last)],
       ['worst group', groupText(last)],

@@ -49,6 +49,8 @@ export const SingleDefence = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('mixup'), concentration: z.number().min(0.05).max(1).default(0.2) }),
   /** Gaussian noise on every feature, afresh in each step; standard deviation in units of the features. */
   z.strictObject({ type: z.literal('input-noise'), stdDev: z.number().positive() }),
+  /** Gaussian noise on what enters the output layer, afresh in each step; standard deviation in units of the activations. */
+  z.strictObject({ type: z.literal('representation-noise'), stdDev: z.number().positive() }),
 ]);
 /** One defence, not a list of them. */
 export type SingleDefence = z.infer<typeof SingleDefence>;
@@ -89,6 +91,7 @@ export function defenceClass(type: SingleDefence['type'] | SiloDefence['type']):
     case 'dropout':
     case 'mixup':
     case 'input-noise':
+    case 'representation-noise':
       return 'per-user';
     default:
       return assertNever(type);

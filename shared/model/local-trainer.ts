@@ -3,6 +3,7 @@ import type { Shard } from '../data/shard.ts';
 import type { SummedUpdate } from '../privacy/update.ts';
 import type { Rng } from '../random/rng.ts';
 import { Defence } from './defence.ts';
+import type { ParameterMask } from './mask.ts';
 import { siloContradiction } from './silo/combine.ts';
 import { SiloDefence } from './silo/silo-defence.ts';
 
@@ -31,6 +32,11 @@ export type LocalPlan = z.infer<typeof LocalPlan>;
 export interface LocalTask {
   /** Received parameters, shape (numParams,). */
   readonly parameters: Float32Array;
+  /**
+   * What is trained; everything when left out. A pruned parameter keeps its received value in every local step, so each
+   * update is zero there before it is clipped, and the others descend as if it were a constant of the model.
+   */
+  readonly mask?: ParameterMask | undefined;
   readonly shard: Shard;
   /** Indices of the drawn users, ascending. */
   readonly users: Int32Array;

@@ -32,6 +32,8 @@ export const Manifest = z.strictObject({
     z.strictObject({ id: SiteId, declaredUsers: count, members: count, heldOut: count, reference: count }),
   ),
   initialModelSha256: Sha256,
+  /** Only where training starts under a mask: what round 0 trains under. */
+  initialMaskSha256: Sha256.optional(),
   /** Public models that calibrate attacks, in the order of the configuration; only where there are some. */
   referenceModelSha256s: z.array(Sha256).optional(),
   published: z.array(PublishedFigure),

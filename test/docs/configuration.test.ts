@@ -59,7 +59,7 @@ describe("the README's files", () => {
     [
       'coordinator.yaml',
       CoordinatorConfig,
-      /^federation\.(seed$|arrivalChecks$|(averaging|earlyStopping|local\.silo)(\.|$)|(model\.(layers|output)|local\.defence|protection|server|published)\.)/,
+      /^federation\.(seed$|arrivalChecks$|(averaging|earlyStopping|pruning|local\.silo)(\.|$)|(model\.(layers|output)|local\.defence|protection|server|published)\.)/,
     ],
   ] as const)('%s shows every key', (name, schema: z.ZodType, left) => {
     const shown = new Set(given(block(name)));

@@ -34,7 +34,7 @@ export async function adversarial(
 ): Promise<Float32Array> {
   const { descent, received, epochs, numClasses, numFeatures, rng } = round;
   const { records } = sides;
-  const { plan, engine, pause } = descent;
+  const { plan, engine, mask, pause } = descent;
   const parameters = received.slice();
   const derivative = new Float64Array(received.length);
   let network = attackNetwork(numClasses, settings.units, rng.fork('attack network'));
@@ -52,7 +52,7 @@ export async function adversarial(
     const features = pickRows(records.features, rows, numFeatures);
     const slope = adversarialSlope(round, labels, { network, weight: settings.weight });
     engine.derivative({ parameters, features }, slope, derivative);
-    applyStep(parameters, derivative, plan);
+    applyStep(parameters, derivative, { ...plan, mask });
     await pause();
   }
   return parameters;

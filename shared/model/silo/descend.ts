@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Rng } from '../../random/rng.ts';
 import { shuffled } from '../../random/sample.ts';
 import type { LocalPlan } from '../local-trainer.ts';
+import type { ParameterMask } from '../mask.ts';
 import type { SiloEngine, Slope } from './engine.ts';
 import { pickRows } from './records.ts';
 
@@ -9,6 +10,8 @@ import { pickRows } from './records.ts';
 export interface Descent {
   readonly engine: SiloEngine;
   readonly plan: Pick<LocalPlan, 'batchSize' | 'learningRate' | 'l2'>;
+  /** What is trained; everything when left out. */
+  readonly mask?: ParameterMask | undefined;
   /** Lets other work pass in between; called after every step. */
   readonly pause: () => Promise<void>;
 }
@@ -27,7 +30,7 @@ export interface DescentOn {
 
 /** Trained parameters, from `start`, shape (numParams,), which stays as it is. Without records they are the same. */
 export async function descend(
-  { engine, plan, pause }: Descent,
+  { engine, plan, mask, pause }: Descent,
   start: Float32Array,
   { features, numRecords, epochs, slopeOf, rng }: DescentOn,
 ): Promise<Float32Array> {
@@ -36,21 +39,22 @@ export async function descend(
   for (const rows of stepsOf({ numRecords, epochs, batchSize: plan.batchSize }, rng)) {
     const step = { parameters, features: pickRows(features, rows, features.length / numRecords) };
     engine.derivative(step, slopeOf(rows), derivative);
-    applyStep(parameters, derivative, plan);
+    applyStep(parameters, derivative, { ...plan, mask });
     await pause();
   }
   return parameters;
 }
 
-/** parameters -= learningRate * (derivative + l2 * parameters), in place. */
+/** parameters -= learningRate * (derivative + l2 * parameters), in place; what a mask prunes stays as it is. */
 export function applyStep(
   parameters: Float32Array,
   derivative: Float64Array,
-  { learningRate, l2 }: Pick<LocalPlan, 'learningRate' | 'l2'>,
+  { learningRate, l2, mask }: Pick<LocalPlan, 'learningRate' | 'l2'> & Pick<Descent, 'mask'>,
 ): void {
   const kept = 1 - learningRate * l2;
   for (let i = 0; i < parameters.length; i++)
-    parameters[i] = kept * (parameters[i] ?? 0) - learningRate * (derivative[i] ?? 0);
+    if (mask?.flags[i] !== 0)
+      parameters[i] = kept * (parameters[i] ?? 0) - learningRate * (derivative[i] ?? 0);
 }
 
 /** Rows of each step: all of them, or shuffled afresh in every epoch, of which the last step takes what is left. */

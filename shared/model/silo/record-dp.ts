@@ -20,7 +20,7 @@ export async function recordDp(
   { features, labels }: SiloRecords,
   { clipNorm, noiseMultiplier, samplingRate, steps, recordsPerStep }: RecordDp,
 ): Promise<Float32Array> {
-  const { engine, plan, pause } = descent;
+  const { engine, plan, mask, pause } = descent;
   const parameters = received.slice();
   const derivative = new Float64Array(received.length);
   const [coins, noise] = [rng.fork('record coins'), rng.fork('record noise')];
@@ -35,7 +35,7 @@ export async function recordDp(
       const noised = (derivative[i] ?? 0) + noiseMultiplier * clipNorm * (normals[i] ?? 0);
       derivative[i] = noised / recordsPerStep;
     }
-    applyStep(parameters, derivative, plan);
+    applyStep(parameters, derivative, { ...plan, mask });
     await pause();
   }
   return parameters;

@@ -1,6 +1,7 @@
 import type { Shard } from '../../data/shard.ts';
 import type { Rng } from '../../random/rng.ts';
 import type { LocalPlan } from '../local-trainer.ts';
+import type { ParameterMask } from '../mask.ts';
 import type { SiloDefence } from './silo-defence.ts';
 
 /** One round's training of a whole site. */
@@ -16,6 +17,8 @@ export interface SiloTask {
    */
   readonly reference: Int32Array;
   readonly plan: LocalPlan & { readonly silo: SiloDefence };
+  /** What is trained; everything when left out. A pruned parameter keeps its received value in every step. */
+  readonly mask?: ParameterMask | undefined;
   readonly rng: Rng;
 }
 

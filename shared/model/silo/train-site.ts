@@ -52,7 +52,7 @@ async function trainSite(spec: ModelSpec, engine: SiloEngine, task: SiloTask): P
     return { parameters: parameters.slice(), unusable };
   const classes = numClasses(spec);
   const round: SiloRound = {
-    descent: { engine, plan, pause: stretches() },
+    descent: { engine, plan, mask: task.mask, pause: stretches() },
     received: parameters,
     epochs: plan.epochs,
     numClasses: classes,
@@ -109,7 +109,7 @@ function publicRecords({ shard, reference, plan }: SiloTask, spec: ModelSpec): S
   );
 }
 
-function checkFits({ parameters, shard, users, reference }: SiloTask, spec: ModelSpec): void {
+function checkFits({ parameters, shard, users, reference, mask }: SiloTask, spec: ModelSpec): void {
   requireEqual('received parameters', parameters.length, numParams(spec));
   requireEqual('features of a record', shard.numFeatures, numFeatures(spec));
   if (shard.numClasses > numClasses(spec))
@@ -117,6 +117,7 @@ function checkFits({ parameters, shard, users, reference }: SiloTask, spec: Mode
       'MODEL_INVALID',
       `model: tells ${numClasses(spec)} classes apart, but the data have ${shard.numClasses}`,
     );
+  requireEqual('flags of the mask', mask?.flags.length ?? parameters.length, numParams(spec));
   checkUsers(shard, users);
   checkUsers(shard, reference);
 }

@@ -18,6 +18,7 @@ const parts = {
   dropout: { type: 'dropout', rate: 0.5 },
   mixup: { type: 'mixup' },
   'input-noise': { type: 'input-noise', stdDev: 1 },
+  'representation-noise': { type: 'representation-noise', stdDev: 1 },
   none: { type: 'none' },
 };
 
@@ -38,6 +39,7 @@ describe('a combination', () => {
   test.each([
     ['relaxloss', 'dropout'],
     ['relaxloss', 'input-noise'],
+    ['relaxloss', 'representation-noise'],
     ['label-smoothing', 'confidence-penalty'],
     ['hamp', 'mixup'],
     ['mixup', 'dropout'],
@@ -130,6 +132,7 @@ test('parameters outside their range are refused', () => {
     { type: 'dropout' },
     { type: 'mixup', concentration: 2 },
     { type: 'input-noise', stdDev: 0 },
+    { type: 'representation-noise' },
     { type: 'selena' },
   ];
   for (const defence of wrong) expect(Defence.safeParse(defence).success).toBe(false);
