@@ -3,6 +3,8 @@ import type { Defence } from '../shared/model/defence.ts';
 import { numParams } from '../shared/model/layout.ts';
 import type { LocalTrainer } from '../shared/model/local-trainer.ts';
 import type { ParameterMask } from '../shared/model/mask.ts';
+import type { SiloTrainer } from '../shared/model/silo/silo-trainer.ts';
+import { siloTrainer } from '../shared/model/silo/train-site.ts';
 import type { ModelSpec } from '../shared/model/spec.ts';
 import { localTrainer, type TrainerChoice } from '../shared/model/trainer.ts';
 import { decodedMask, maskBytes } from '../shared/protocol/mask-payload.ts';
@@ -17,6 +19,8 @@ export interface Models {
   /** The plan's mask, fetched once and checked against its hash; undefined where the plan has none. */
   mask(plan: Pick<Plan, 'model' | 'mask'>): Promise<ParameterMask | undefined>;
   trainer(spec: ModelSpec, defence: Defence): Promise<LocalTrainer>;
+  /** The one that trains all users of the site together. */
+  siloTrainer(spec: ModelSpec): Promise<SiloTrainer>;
 }
 
 type Fetch = (blob: { sha256: Sha256; sizeBytes: number }) => Promise<Uint8Array>;
@@ -30,6 +34,7 @@ export function modelCache(
   let newest: { sha256: Sha256; parameters: Float32Array } | undefined;
   let newestMask: { sha256: Sha256; mask: ParameterMask } | undefined;
   let built: { key: string; trainer: LocalTrainer } | undefined;
+  let builtSilo: { key: string; trainer: SiloTrainer } | undefined;
   return {
     parameters: async ({ spec, sha256, sizeBytes }) => {
       if (newest?.sha256 === sha256) return newest.parameters;
@@ -54,6 +59,14 @@ export function modelCache(
       const trainer = await localTrainer(spec, choice, defence);
       announce(trainer.description);
       built = { key, trainer };
+      return trainer;
+    },
+    siloTrainer: async (spec) => {
+      const key = JSON.stringify(spec);
+      if (builtSilo?.key === key) return builtSilo.trainer;
+      const trainer = await siloTrainer(spec, choice);
+      announce(trainer.description);
+      builtSilo = { key, trainer };
       return trainer;
     },
   };

@@ -38,7 +38,7 @@ export async function participate(
   plan: Plan,
   parameters: Float32Array,
   site: Site,
-  trainer: LocalTrainer,
+  trainer: Pick<LocalTrainer, 'clippedSum'>,
 ): Promise<StoredRelease> {
   const planSha256 = sha256(JSON.stringify(plan));
   const earlier = await site.ledger.release(plan.run, plan.round);

@@ -5,7 +5,7 @@ import { layoutOf } from '../shared/model/layout.ts';
 import { LocalPlan } from '../shared/model/local-trainer.ts';
 import { ModelSpec } from '../shared/model/spec.ts';
 import { PublishedFigure } from '../shared/protocol/manifest.ts';
-import type { Protection } from '../shared/protocol/plan.ts';
+import { brokenPromise, type Protection } from '../shared/protocol/plan.ts';
 import { Seed, SiteId } from '../shared/units.ts';
 import { Averaging } from './aggregate/averaging.ts';
 import type { AdaptiveClipping } from './aggregate/clip-norm.ts';
@@ -120,8 +120,16 @@ function assertConsistent({ cohort, deadlines, seed, arrivalChecks, ...config }:
       ? ['arrivalChecks is note, which lets broken protection pass: it is for seeded simulations only']
       : []),
     ...contradictionsOfPruning(config),
+    ...contradictionsOfSilo(config),
   ];
   if (contradictions.length > 0) throw new ParleyError('CONFIG_INVALID', contradictions.join('; '));
+}
+
+function contradictionsOfSilo({
+  local: { silo },
+  protection,
+}: Pick<FederationConfig, 'local' | 'protection'>): string[] {
+  return silo && protection.type !== 'none' ? [`local.silo: ${brokenPromise(silo, protection)}`] : [];
 }
 
 function contradictionsOfPruning({

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ParleyError } from '../shared/errors.ts';
+import { siloStamp } from '../shared/model/silo/silo-defence.ts';
 import { Manifest } from '../shared/protocol/manifest.ts';
 import { roleCounts } from './audit/population.ts';
 import { ordinaryUsers, populationOfUsers } from './audit/subset.ts';
@@ -21,6 +22,7 @@ export function manifestOf(run: Omit<RunContext, 'now'>, model: Model, mask?: St
     createdAt: new Date().toISOString(),
     seed: config.seed,
     privacy: privacyOf(run),
+    ...(config.local.silo && { stamp: siloStamp }),
     versions: { parley: parleyVersion(), node: process.versions.node },
     config: asJson({ federation: config, protection }),
     sites: [...sites].map(([id, { declaredUsers, population }]) => ({

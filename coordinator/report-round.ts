@@ -10,10 +10,11 @@ import { alarmsOf, auditCanaries } from './audit/canaries/canary-audit.ts';
 import { judge } from './audit/leakage-policy.ts';
 import { utilityOf } from './audit/utility.ts';
 import { canaryEvidence } from './canaries.ts';
-import { mirroredEpsilon } from './mirror.ts';
+import { mirroredEpsilon, mostReleases } from './mirror.ts';
 import { evidenceOf } from './observations.ts';
 import { withinRollBacks } from './roll-back.ts';
 import { type SavedScores, savedScores } from './scores.ts';
+import { siloReport } from './silo-report.ts';
 import type { RunContext, RunState } from './state.ts';
 
 /** What a report says beside the attack. */
@@ -56,6 +57,7 @@ export async function reportRound(
   const { rollBacks } = after;
   const policy = withinRollBacks(judge(run.config.leakage, audit), rollBacks, run.config.maxRollBacks);
   const defences = defencesInUse(run.config);
+  const { silo } = run.config.local;
   const sites = after.participations.at(-1);
   const report: RoundReport = {
     reportVersion,
@@ -68,6 +70,7 @@ export async function reportRound(
     ...(clipping && { clipping }),
     ...(pruning && { pruning }),
     ...(defences.length > 0 && { defences }),
+    ...(silo && { silo: siloReport(silo, mostReleases(after.participations)) }),
     audit,
     canaries,
     ...(alarm.length > 0 && { alarm }),
@@ -91,10 +94,16 @@ function defencesInUse({
   pruning,
 }: RunContext['config']): NonNullable<RoundReport['defences']> {
   const serverSide = { averaging, 'early-stopping': earlyStopping, pruning: pruning?.steps };
+  const { silo } = local;
+  // A step of a whole site descends the losses of its users' defences too.
+  const classOf = silo ? () => defenceClass(silo.type) : defenceClass;
   return [
-    ...defencesIn(local.defence).map(({ type }) => ({ type, class: defenceClass(type) })),
+    ...[...defencesIn(local.defence), ...(silo ? [silo] : [])].map(({ type }) => ({
+      type,
+      class: classOf(type),
+    })),
     // Each user's own training: what a mask prunes is zero in her update before it is clipped.
-    ...(pruning ? [{ type: 'sparsity-mask', class: 'per-user' as const }] : []),
+    ...(pruning ? [{ type: 'sparsity-mask', class: classOf('none') }] : []),
     ...Object.entries(serverSide).flatMap(([type, options]) =>
       options ? [{ type, class: 'server-side' as const }] : [],
     ),

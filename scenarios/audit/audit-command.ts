@@ -121,7 +121,7 @@ async function auditRun(directory: string, options: AuditCommandOptions, running
   return {
     title: runTitle(run.manifest, round),
     privacy: run.manifest.privacy,
-    caveats: roles.caveats,
+    caveats: [...(run.manifest.stamp ? [run.manifest.stamp] : []), ...roles.caveats],
     audit,
     numShadows,
     likelihoodRatios: ratios.ofPeople,

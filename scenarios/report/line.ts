@@ -13,6 +13,7 @@ import {
   pText,
   roundNumber,
   secondsText,
+  siloText,
   tprName,
   tprText,
   utilityName,
@@ -23,7 +24,7 @@ const declaredFpr = 0.01;
 /**
  * One round on one line: what the model is worth, what was promised (epsilon against the coordinator, over the limit when
  * there is one; the clip norm where it adapts, the sparsity where it prunes) and what the declared attack found, then whatever went wrong. ASCII apart from names in the data; rounds
- * are shown from 1; the privacy stamp stands elsewhere, once.
+ * are shown from 1; the simulation's stamp stands elsewhere, once, and that of silo-level training here.
  */
 export function roundLine(report: RoundReport): string {
   const { sites, audit, utility } = report;
@@ -32,6 +33,7 @@ export function roundLine(report: RoundReport): string {
     `${sites.answered.length}/${sites.asked.length} sites`,
     `${utilityName(report)} ${figure(utility.value)}`,
     epsilonPart(report.epsilon),
+    ...(report.silo ? [siloText(report.silo)] : []),
     ...clippingPart(report),
     ...(report.pruning ? [sparsityText(report.pruning)] : []),
     `user-MIA AUC ${figure(audit.user.auc)} ${interval(audit.user)}`,

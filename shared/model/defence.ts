@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { assertNever } from '../errors.ts';
+import { isSiloType, type SiloDefence } from './silo/silo-defence.ts';
 
 /**
  * What a defence works on, and with that what it does to the promise. `per-user`: each user's update is still that user's alone,
@@ -78,8 +79,9 @@ export function defencesIn(defence: Defence): readonly SingleDefence[] {
   return defence.type === 'none' ? [] : [defence];
 }
 
-/** All defences that plans offer change the work on one user's records only; those that mix users are not offered. */
-export function defenceClass(type: SingleDefence['type']): DefenceClass {
+/** `defence` changes the work on one user's records only; what a plan has under `silo` mixes users. */
+export function defenceClass(type: SingleDefence['type'] | SiloDefence['type']): DefenceClass {
+  if (isSiloType(type)) return 'silo-level';
   switch (type) {
     case 'none':
     case 'relaxloss':

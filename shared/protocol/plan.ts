@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { assertNever } from '../errors.ts';
 import { LocalPlan } from '../model/local-trainer.ts';
+import type { SiloDefence } from '../model/silo/silo-defence.ts';
 import { ModelSpec } from '../model/spec.ts';
 import { type MechanismEvent, sampledGaussian } from '../privacy/accounting/event.ts';
 import {
@@ -111,6 +112,14 @@ export function plannedEvent(protection: Protection, isFirst = true): MechanismE
 /** The share of a site's users that takes part in a round on average, in (0, 1]: public, for denominators. */
 export function participationRate(protection: Protection): number {
   return protection.type === 'user-dp-banded' ? 1 / protection.matrix.minSeparation : protection.samplingRate;
+}
+
+/** Why a silo-level defence goes with no promise to users. */
+export function brokenPromise(silo: SiloDefence, protection: Pick<Protection, 'type'>): string {
+  return (
+    `${silo.type} trains on all users of a site together, so no user's influence is bounded, and ${protection.type} would promise what ` +
+    'does not hold: take a per-user defence, or protection none, which is stamped'
+  );
 }
 
 /** Standard deviation of a round's noise over z C: above 1 where noise is correlated over rounds. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DefenceClass } from '../model/defence.ts';
+import { siloStamp } from '../model/silo/silo-defence.ts';
 import { ClipNorm, Delta, RoundIndex, RunId, Sha256, SiteId } from '../units.ts';
 import { AuditReport } from './audit-report.ts';
 import { Alarm, CanaryReport } from './canary-report.ts';
@@ -54,6 +55,17 @@ export const RoundReport = z.strictObject({
   defences: z
     .array(z.strictObject({ type: z.string(), class: DefenceClass }))
     .min(1)
+    .optional(),
+  /** Only where sites train on all of their users together: then no epsilon of this report is a user's but the infinite one. */
+  silo: z
+    .strictObject({
+      stamp: z.literal(siloStamp),
+      defence: z.string(),
+      /** Only DP-SGD on records: what one record, added or removed, costs. Not a user's epsilon. */
+      recordLevel: z
+        .strictObject({ epsilon: ReportedEpsilon, rdp: ReportedEpsilon, delta: Delta })
+        .optional(),
+    })
     .optional(),
   audit: AuditReport,
   /** Missing in older reports. */

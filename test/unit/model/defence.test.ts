@@ -6,7 +6,9 @@ import {
   defenceTypes,
   type SingleDefence,
 } from '../../../shared/model/defence.ts';
+import { LocalPlan } from '../../../shared/model/local-trainer.ts';
 import { objectiveOf } from '../../../shared/model/objective.ts';
+import { siloTypes } from '../../../shared/model/silo/silo-defence.ts';
 
 const parts = {
   relaxloss: { type: 'relaxloss', alpha: 1 },
@@ -71,6 +73,53 @@ describe('a combination', () => {
     const phaseOf = (round: number): unknown => data && objectiveOf(data, { round, epoch: 0, numClasses: 2 });
     expect(phaseOf(0)).toMatchObject({ type: 'relaxloss', phase: 'approach' });
     expect(phaseOf(1)).toMatchObject({ type: 'relaxloss', phase: 'flatten' });
+  });
+});
+
+describe('training on all users together', () => {
+  const planned = (silo: unknown, defence: unknown = { type: 'none' }) =>
+    LocalPlan.safeParse({ epochs: 1, batchSize: 'all', learningRate: 1, silo, defence });
+  const recordDp = {
+    ...{ type: 'record-dp-sgd', clipNorm: 1, noiseMultiplier: 1, samplingRate: 0.1, steps: 5 },
+    ...{ recordsPerStep: 20, delta: 1e-5 },
+  };
+
+  test('is silo-level, whichever defence it is, and has the defaults of the papers where there are any', () => {
+    expect(siloTypes.map(defenceClass)).toEqual(siloTypes.map(() => 'silo-level'));
+    expect(planned({ type: 'selena' }).data?.silo).toMatchObject({ submodels: 25, nonMemberOf: 10 });
+    for (const type of siloTypes)
+      expect(planned(type === 'record-dp-sgd' ? recordDp : { type }).success).toBe(true);
+  });
+
+  test.each(['label-smoothing', 'confidence-penalty', 'hamp'] as const)('takes the loss of %s', (type) => {
+    expect(planned(recordDp, parts[type]).success).toBe(true);
+  });
+
+  test.each(['relaxloss', 'dropout', 'mixup', 'input-noise'] as const)(
+    'refuses %s with the reason',
+    (type) => {
+      const both = { type: 'combined', defences: [parts[type], parts.hamp] };
+      for (const defence of type === 'relaxloss' ? [parts[type]] : [parts[type], both]) {
+        const { error } = planned({ type: 'mist' }, defence);
+        expect(error?.issues[0]?.message).toContain(
+          `mist and ${type} do not combine: ${type} is about the steps of one user`,
+        );
+      }
+    },
+  );
+
+  test.each([
+    { type: 'mist', groups: 1 },
+    { type: 'mist', weight: -1 },
+    { type: 'selena', submodels: 5 },
+    { type: 'selena', submodels: 4, nonMemberOf: 4 },
+    { type: 'distillation', keep: 0 },
+    { type: 'adversarial', attackSteps: 0 },
+    { ...recordDp, samplingRate: 0 },
+    { type: 'record-dp-sgd' },
+    { type: 'relaxloss', alpha: 1 },
+  ])('refuses %j', (silo) => {
+    expect(planned(silo).success).toBe(false);
   });
 });
 
