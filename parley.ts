@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { addAssessCommand } from './parley-assess.ts';
 import { integer, type Json, real, run } from './parley-command.ts';
 import { addServeCommands } from './parley-serve.ts';
 import { addSweepCommands } from './parley-sweep.ts';
@@ -184,6 +185,7 @@ program
     }),
   );
 
+addAssessCommand(program);
 addServeCommands(program);
 
 const ledger = program

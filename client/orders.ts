@@ -5,17 +5,19 @@ import { placesOf } from '../shared/data/places.ts';
 import type { Shard } from '../shared/data/shard.ts';
 import { type ErrorCode, ParleyError } from '../shared/errors.ts';
 import { auditSignals } from '../shared/model/evaluate.ts';
+import type { LocalTrainer } from '../shared/model/local-trainer.ts';
 import type { Decline, Reply, Stage } from '../shared/protocol/messages.ts';
 import { encodedSignals } from '../shared/protocol/payloads.ts';
-import type { EnrolTask, Plan, ScoreTask } from '../shared/protocol/plan.ts';
+import { type EnrolTask, type Plan, participationRate, type ScoreTask } from '../shared/protocol/plan.ts';
 import { encodedRoster } from '../shared/protocol/roster.ts';
 import { sealed } from '../shared/protocol/signed.ts';
 import { RoundIndex, type RunId, type SiteId } from '../shared/units.ts';
 import { type AuditUsers, freshCounts, rosterOf } from './audit-roles.ts';
 import type { Models } from './models.ts';
 import { participate } from './participate.ts';
-import { usersOf } from './run-users.ts';
+import { type RunUsers, usersOf } from './run-users.ts';
 import type { Session } from './session.ts';
+import { wholeSite } from './silo.ts';
 import type { SiteBeforeCoins } from './site.ts';
 import { upload } from './transfer.ts';
 
@@ -40,8 +42,7 @@ export async function enrol(task: EnrolTask, desk: Desk): Promise<void> {
   const { shard } = desk.site;
   assertFits(task, shard);
   const users = await usersOf(task.run, desk.site, desk.audit);
-  const people = users.trainable.filter((user) => !users.canaries.has(user));
-  const declaredUsers = desk.declaredUsers ?? people.length;
+  const declaredUsers = declaredBy(desk, users);
   const privacy = desk.site.rng.kind === 'secure' ? 'private' : 'simulation: not private';
   const { freshFraction, places: areTold } = desk.audit;
   const places = areTold ? placesOf(users.shard, users.roles.users, task.run) : undefined;
@@ -58,6 +59,10 @@ export async function enrol(task: EnrolTask, desk: Desk): Promise<void> {
   );
 }
 
+function declaredBy({ declaredUsers }: Desk, { trainable, canaries }: RunUsers): number {
+  return declaredUsers ?? trainable.filter((user) => !canaries.has(user)).length;
+}
+
 /**
  * Take part in a round: fetch the model, prepare the release, wait for the plan's tick, send. A plan that this site does
  * not go along with is declined with the reason; a release is the same bytes however often the plan arrives.
@@ -70,11 +75,13 @@ export async function takePart(plan: Plan, arrivedMs: number, desk: Desk): Promi
   site.mark?.('planned');
   try {
     const parameters = await desk.models.parameters(plan.model);
-    const trainer = await desk.models.trainer(plan.model.spec, plan.local.defence);
     const users = await usersOf(plan.run, site, desk.audit);
+    const trainer = await trainerFor(plan, users, desk);
     const directions = { site: desk.name, coins: users.roles.canaries ?? new Int32Array(0) };
     const shard = users.trainingShard;
-    const release = await participate(plan, parameters, { ...site, ...users, shard, directions }, trainer);
+    const mask = await desk.models.mask(plan);
+    const own = { ...site, ...users, shard, directions, mask };
+    const release = await participate(plan, parameters, own, trainer);
     await untilTick(plan, arrivedMs, desk);
     await send({ run: plan.run, round: plan.round, stage: 'update', bytes: release.bytes }, desk);
   } catch (error) {
@@ -91,6 +98,18 @@ export async function takePart(plan: Plan, arrivedMs: number, desk: Desk): Promi
     const signed = sealed(identity, 'decline', decline);
     noteRefused(await session.request({ type: 'decline', signed }), desk);
   }
+}
+
+/** Who trains: each drawn user alone, or all of them together where the plan says so. */
+async function trainerFor(
+  { model: { spec }, local, protection }: Plan,
+  users: RunUsers,
+  desk: Desk,
+): Promise<Pick<LocalTrainer, 'clippedSum'>> {
+  if (local.silo === undefined) return desk.models.trainer(spec, local.defence);
+  const weight = participationRate(protection) * declaredBy(desk, users);
+  const reference = users.roles.users.filter((_, index) => users.roles.roles[index] === 2);
+  return wholeSite(await desk.models.siloTrainer(spec), { weight, reference });
 }
 
 function noteRefused(reply: Reply, { note }: Desk): void {

@@ -2,6 +2,7 @@ import { sha256 } from '../shared/crypto/encoding.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { layoutOf } from '../shared/model/layout.ts';
 import type { LocalTrainer } from '../shared/model/local-trainer.ts';
+import { keptOf, keptSizes } from '../shared/model/mask.ts';
 import { type DrawnUsers, withBits } from '../shared/privacy/adaptive-clipping.ts';
 import { type NoiseVector, release, releaseWithoutNoise } from '../shared/privacy/noise.ts';
 import { assertNoiseDrawn } from '../shared/privacy/noise-check.ts';
@@ -37,24 +38,26 @@ export async function participate(
   plan: Plan,
   parameters: Float32Array,
   site: Site,
-  trainer: LocalTrainer,
+  trainer: Pick<LocalTrainer, 'clippedSum'>,
 ): Promise<StoredRelease> {
   const planSha256 = sha256(JSON.stringify(plan));
   const earlier = await site.ledger.release(plan.run, plan.round);
   if (earlier) return sameRelease(earlier, planSha256, plan);
   checkPlan(plan, site.policy);
   checkTick(plan, site);
-  const { event, draw } = await roundSource(plan, parameters.length, site);
+  checkMask(plan, site);
+  const { event, draw } = await roundSource(plan, site.mask?.kept ?? parameters.length, site);
   assertWithinBudget({ plan, event, ...site });
   site.ledger.reserve(plan.run, event);
   site.mark?.('within-budget');
   // Before the data are touched, so that the time it takes cannot depend on them.
   const { noise, users, drawnCanaries, noiseState } = draw();
-  if (noise) assertNoiseDrawn(noise, tensorsOf(plan), noiseFactor(plan.protection, plan.round));
+  if (noise) assertNoiseDrawn(noise, tensorsOf(plan, site), noiseFactor(plan.protection, plan.round));
   site.mark?.('noise-drawn');
   const clipNorm = clipNormOf(plan.protection, site.redTeam);
-  const ofPeople = await trainer.clippedSum({
+  const local = await trainer.clippedSum({
     parameters,
+    mask: site.mask,
     shard: site.shard,
     users,
     plan: plan.local,
@@ -63,6 +66,7 @@ export async function participate(
     weights: site.weights,
     rng: site.rng.fork(`run ${plan.run} round ${plan.round}`).fork('training'),
   });
+  const ofPeople = { ...local, sum: keptOf(local.sum, site.mask) };
   const trained = withCanaries(ofPeople, { plan, drawn: drawnCanaries, of: site.directions, clipNorm });
   site.mark?.('trained');
   const { weights, canaries } = site;
@@ -95,12 +99,18 @@ function checkTick({ round, answerAfterMs }: Plan, { rng }: Site): void {
     );
 }
 
+/** Only what the plan keeps is trained, gets noise and leaves. */
+function checkMask({ round, mask: planned }: Plan, { mask }: Site): void {
+  if (planned?.kept !== mask?.kept)
+    throw new ParleyError(
+      'WRONG_SHAPE',
+      `round ${round}: the plan keeps ${planned?.kept ?? 'all'} parameters and the mask ${mask?.kept ?? 'all'}; fetch the plan's mask again`,
+    );
+}
+
 /** Sizes of the parts of a release, for the check of its noise. */
-function tensorsOf({ model, protection }: Plan): readonly number[] {
-  return releaseTensors(
-    protection,
-    layoutOf(model.spec).map(({ size }) => size),
-  );
+function tensorsOf({ model, protection }: Plan, { mask }: Site): readonly number[] {
+  return releaseTensors(protection, keptSizes(layoutOf(model.spec), mask));
 }
 
 /** Steps 4 and 5: the sum, with the count of users within C where the plan asks for it, on the grid with the noise. */

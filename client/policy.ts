@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { assertNever, ParleyError } from '../shared/errors.ts';
-import { defencesIn, defenceTypes, type SingleDefence } from '../shared/model/defence.ts';
+import { defencesIn, defenceTypes } from '../shared/model/defence.ts';
+import { siloTypes } from '../shared/model/silo/silo-defence.ts';
 import { ModelSpec } from '../shared/model/spec.ts';
 import { matrixSensitivity } from '../shared/privacy/banded-sensitivity.ts';
-import { type Plan, type Protection, participationRate } from '../shared/protocol/plan.ts';
+import { brokenPromise, type Plan, type Protection, participationRate } from '../shared/protocol/plan.ts';
 import { Delta } from '../shared/units.ts';
 
 /**
@@ -24,8 +25,8 @@ export const SitePolicy = z.strictObject({
   maxSamplingRate: z.number().gt(0).lte(1).default(1),
   /** `any`, or the model specifications that this site agreed to. */
   allowedModels: z.union([z.literal('any'), z.array(ModelSpec)]).default('any'),
-  /** A combined defence needs all its parts in the list. None of the list changes what is promised. */
-  allowedDefences: z.array(z.enum(defenceTypes)).default(['none', 'relaxloss']),
+  /** A combined defence needs all its parts in the list. No per-user one changes what is promised; silo-level ones need `allowUnprotected`. */
+  allowedDefences: z.array(z.enum([...defenceTypes, ...siloTypes])).default(['none', 'relaxloss']),
   /** Plans that promise nothing, for simulations with data that needs no protection. */
   allowUnprotected: z.boolean().default(false),
   /**
@@ -55,6 +56,7 @@ export function checkPlan(plan: Plan, policy: SitePolicy): void {
     if (!policy.allowedDefences.includes(defence))
       refuse('allowedDefences', policy.allowedDefences.join(', ') || 'none at all', defence);
   const { protection } = plan;
+  refuseBrokenPromise(plan);
   const rate = participationRate(protection);
   if (rate > policy.maxSamplingRate) refuse('maxSamplingRate', `${policy.maxSamplingRate}`, `${rate}`);
   switch (protection.type) {
@@ -73,8 +75,14 @@ export function checkPlan(plan: Plan, policy: SitePolicy): void {
   }
 }
 
-function defenceNames({ local: { defence } }: Plan): readonly SingleDefence['type'][] {
-  return defence.type === 'none' ? ['none'] : defencesIn(defence).map(({ type }) => type);
+function refuseBrokenPromise({ round, local: { silo }, protection }: Plan): void {
+  if (silo && protection.type !== 'none')
+    throw new ParleyError('POLICY_REFUSED', `round ${round}: ${brokenPromise(silo, protection)}`);
+}
+
+function defenceNames({ local: { defence, silo } }: Plan): readonly SitePolicy['allowedDefences'][number][] {
+  const parts = [...defencesIn(defence), ...(silo ? [silo] : [])];
+  return parts.length === 0 ? ['none'] : parts.map(({ type }) => type);
 }
 
 /** The noise multiplier that a run's releases are charged with: what policies and budgets speak of. */

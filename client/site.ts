@@ -1,5 +1,6 @@
 import type { Linkage } from '../shared/data/linked-users.ts';
 import type { Shard } from '../shared/data/shard.ts';
+import type { ParameterMask } from '../shared/model/mask.ts';
 import type { Sampler } from '../shared/privacy/noise.ts';
 import type { Rng } from '../shared/random/rng.ts';
 import type { AuditRoles } from './audit-roles.ts';
@@ -20,6 +21,8 @@ export interface Site {
   readonly directions?: DirectionCanaries;
   /** Simulations only: protection that is claimed and not given. */
   readonly redTeam?: RedTeam | undefined;
+  /** The plan's mask: what is trained and released; everything when left out. */
+  readonly mask?: ParameterMask | undefined;
   /** Each user's share of the clip norm that is this site's, in (0, 1], shape (numUsers,); 1 for all when left out. */
   readonly weights?: Float64Array | undefined;
   /** Where sites share users: decides their audit roles. */
@@ -59,7 +62,7 @@ export type ReleasePoint =
   | 'received';
 
 /** The same before the audit coins are flipped. */
-export type SiteBeforeCoins = Omit<Site, 'trainable' | 'directions'>;
+export type SiteBeforeCoins = Omit<Site, 'trainable' | 'directions' | 'mask'>;
 
 /** The users of a shard that may train under these audit roles, ascending. */
 export function trainableUsers(shard: Shard, roles: AuditRoles): Int32Array {

@@ -1,9 +1,19 @@
 import { ParleyError } from '../shared/errors.ts';
 import { layoutOf } from '../shared/model/layout.ts';
+import { keptSizes, type ParameterMask } from '../shared/model/mask.ts';
 import { checkRelease } from '../shared/privacy/noise-check.ts';
 import { decodedUpdate } from '../shared/protocol/payloads.ts';
 import { noiseFactor, type Plan, releaseShape, releaseTensors } from '../shared/protocol/plan.ts';
 import { NoiseMultiplier } from '../shared/units.ts';
+
+/** What is known of a release before it arrives. */
+interface Arrival {
+  /** Declared users and canaries of the site. */
+  readonly users: number;
+  /** The plan's mask. */
+  readonly mask?: ParameterMask | undefined;
+  readonly note?: ((detail: string) => void) | undefined;
+}
 
 /**
  * A site's release as it arrives: the plan's shape, at least the noise that the plan asks for, and no more than the site's
@@ -13,13 +23,9 @@ import { NoiseMultiplier } from '../shared/units.ts';
  *
  * @throws WRONG_SHAPE; NOISE_IMPLAUSIBLE when the site's clipping or noise cannot have worked.
  */
-export function arrivedUpdate(
-  plan: Plan,
-  bytes: Uint8Array,
-  { users, note }: { readonly users: number; readonly note?: ((detail: string) => void) | undefined },
-): Int32Array {
+export function arrivedUpdate(plan: Plan, bytes: Uint8Array, { users, mask, note }: Arrival): Int32Array {
   const { protection, model, round } = plan;
-  const tensors = layoutOf(model.spec).map(({ size }) => size);
+  const tensors = keptSizes(layoutOf(model.spec), mask);
   const parts = releaseTensors(protection, tensors);
   const numParams = tensors.reduce((total, size) => total + size, 0);
   const { numCoordinates, clipNorm } = releaseShape(protection, numParams);

@@ -1,11 +1,10 @@
-import { numParams } from '../shared/model/layout.ts';
 import { gridStdDev } from '../shared/privacy/noise.ts';
 import { noiseFactor, participationRate, releaseShape } from '../shared/protocol/plan.ts';
 import { NoiseMultiplier, type SiteId } from '../shared/units.ts';
 import type { CanaryEvidence } from './audit/canaries/canary-audit.ts';
 import { type CanaryScores, scoreCanaries } from './audit/canaries/scores.ts';
 import type { Answers } from './collect.ts';
-import type { RunContext, RunState } from './state.ts';
+import { numReleased, type RunContext, type RunState } from './state.ts';
 
 /** Score the random-direction canaries under a round's releases; nothing where nothing is promised. */
 export function canaryScores(
@@ -15,7 +14,7 @@ export function canaryScores(
 ): CanaryScores[] {
   const { protection, round } = before;
   if (protection.type === 'none') return [];
-  const params = numParams(run.config.model);
+  const params = numReleased(before);
   const { clipNorm, numCoordinates, gridStep } = releaseShape(protection, params);
   const noiseMultiplier = NoiseMultiplier.parse(protection.noiseMultiplier * noiseFactor(protection, round));
   const stdDev = gridStdDev({ clipNorm, noiseMultiplier }, numCoordinates);

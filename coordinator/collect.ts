@@ -1,8 +1,15 @@
 import { ParleyError } from '../shared/errors.ts';
 import { numParams } from '../shared/model/layout.ts';
+import type { ParameterMask } from '../shared/model/mask.ts';
 import type { Signals } from '../shared/model/signals.ts';
 import { decodedSignals, type SignalsShape, signalsBytes, updateBytes } from '../shared/protocol/payloads.ts';
-import { firstReferenceVersion, type Plan, releaseShape, type ScoreTask } from '../shared/protocol/plan.ts';
+import {
+  firstReferenceVersion,
+  firstUnprunedVersion,
+  type Plan,
+  releaseShape,
+  type ScoreTask,
+} from '../shared/protocol/plan.ts';
 import type { SiteId } from '../shared/units.ts';
 import { addUpdate } from './aggregate/mean.ts';
 import { arrivedUpdate } from './arrival.ts';
@@ -23,14 +30,16 @@ export interface Answers {
 
 /**
  * Publish a plan and wait for the cohort. At the deadline the round goes on without the missing sites if enough answered;
- * else it is repeated (the same plan again; sites resend the same bytes, so nothing is spent twice) or the run ends.
+ * else it is repeated (the same plan again; sites resend the same bytes, so nothing is spent twice) or the run ends. `mask` is the
+ * plan's.
  */
 export async function collectUpdates(
   plan: Plan,
   cohort: readonly SiteId[],
   run: RunContext,
+  mask?: ParameterMask,
 ): Promise<Answers> {
-  const { numCoordinates } = releaseShape(plan.protection, numParams(plan.model.spec));
+  const { numCoordinates } = releaseShape(plan.protection, mask?.kept ?? numParams(plan.model.spec));
   const size = updateBytes(numCoordinates);
   const noted = new Map<SiteId, string>();
   const sum = new Float64Array(numCoordinates);
@@ -46,6 +55,7 @@ export async function collectUpdates(
       const numCanaries = canaries?.length ?? 0;
       const note = (detail: string): unknown => noted.set(site, `${site}: ${detail}`);
       const update = arrivedUpdate(plan, bytes, {
+        mask,
         users: declaredUsers + numCanaries,
         note: run.config.arrivalChecks === 'note' ? note : undefined,
       });
@@ -112,9 +122,7 @@ export async function collectSignals(
     },
   });
   try {
-    const isReference = task.version >= firstReferenceVersion;
-    const round = isReference ? 0 : Math.max(0, task.version - 1);
-    const stage = { run, round, stage: 'sites scored' };
+    const stage = { run, round: scoredRound(task.version), stage: 'sites scored' };
     await settled(collection, run.config.deadlines.scoreMs, stage);
     if (collection.answers.size > 0) return sorted(collection.answers);
     throw new ParleyError(
@@ -124,6 +132,12 @@ export async function collectSignals(
   } finally {
     collection.close();
   }
+}
+
+/** The round whose model a version is; 0 for the initial and the reference models. */
+function scoredRound(version: number): number {
+  if (version >= firstUnprunedVersion) return version - firstUnprunedVersion - 1;
+  return version >= firstReferenceVersion ? 0 : Math.max(0, version - 1);
 }
 
 interface StageOf {

@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { PublicKey } from '../shared/crypto/identity.ts';
 import { ParleyError } from '../shared/errors.ts';
+import { layoutOf } from '../shared/model/layout.ts';
 import { LocalPlan } from '../shared/model/local-trainer.ts';
 import { ModelSpec } from '../shared/model/spec.ts';
 import { PublishedFigure } from '../shared/protocol/manifest.ts';
-import type { Protection } from '../shared/protocol/plan.ts';
+import { brokenPromise, type Protection } from '../shared/protocol/plan.ts';
 import { Seed, SiteId } from '../shared/units.ts';
 import { Averaging } from './aggregate/averaging.ts';
 import type { AdaptiveClipping } from './aggregate/clip-norm.ts';
+import { Pruning, pruningContradictions } from './aggregate/prune.ts';
 import { ServerOptimizer } from './aggregate/server-step.ts';
 import { AuditOptions } from './audit/audit-round.ts';
 import { LeakagePolicy } from './audit/leakage-policy.ts';
@@ -28,6 +30,7 @@ export const FederationConfig = z.strictObject({
   server: ServerOptimizer,
   averaging: Averaging.optional(),
   earlyStopping: EarlyStopping.optional(),
+  pruning: Pruning.optional(),
   cohort: z
     .strictObject({
       /** How many of the enrolled sites are asked in a round. */
@@ -94,7 +97,7 @@ export function adaptiveClippingOf({ protection }: FederationConfig): AdaptiveCl
   return protection.type === 'user-dp' ? protection.adaptiveClipping : undefined;
 }
 
-function assertConsistent({ cohort, deadlines, seed, arrivalChecks }: FederationConfig): void {
+function assertConsistent({ cohort, deadlines, seed, arrivalChecks, ...config }: FederationConfig): void {
   const { answerAfterMs, roundMs } = deadlines;
   const contradictions = [
     ...(cohort.sites !== 'all' && cohort.sites < cohort.minSites
@@ -116,6 +119,25 @@ function assertConsistent({ cohort, deadlines, seed, arrivalChecks }: Federation
     ...(seed === null && arrivalChecks === 'note'
       ? ['arrivalChecks is note, which lets broken protection pass: it is for seeded simulations only']
       : []),
+    ...contradictionsOfPruning(config),
+    ...contradictionsOfSilo(config),
   ];
   if (contradictions.length > 0) throw new ParleyError('CONFIG_INVALID', contradictions.join('; '));
+}
+
+function contradictionsOfSilo({
+  local: { silo },
+  protection,
+}: Pick<FederationConfig, 'local' | 'protection'>): string[] {
+  return silo && protection.type !== 'none' ? [`local.silo: ${brokenPromise(silo, protection)}`] : [];
+}
+
+function contradictionsOfPruning({
+  pruning,
+  model,
+  rounds,
+  protection,
+}: Pick<FederationConfig, 'pruning' | 'model' | 'rounds' | 'protection'>): string[] {
+  if (!pruning) return [];
+  return pruningContradictions(pruning, { layout: layoutOf(model), rounds, protection: protection.type });
 }

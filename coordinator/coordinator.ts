@@ -4,12 +4,13 @@ import { ParleyError } from '../shared/errors.ts';
 import type { Farewell } from '../shared/protocol/plan.ts';
 import { type Rng, secureRng } from '../shared/random/rng.ts';
 import type { RunId, SiteId } from '../shared/units.ts';
-import { initialModel, storedModel } from './checkpoint.ts';
+import { initialModel, storedMask, storedModel } from './checkpoint.ts';
 import { type FederationConfig, protectionOf } from './config.ts';
 import { createDesk, type Desk } from './desk.ts';
 import { enrolSites } from './enrol.ts';
 import { openLedgerHeads } from './ledger-heads.ts';
 import { assertSameRun, freshRunId, manifestOf } from './manifest.ts';
+import { underInitialMask } from './pruning.ts';
 import { referenceModels } from './reference-models.ts';
 import { type Outcome, runRounds } from './run.ts';
 import type { Observer } from './state.ts';
@@ -106,11 +107,14 @@ async function enrolAndRun(options: Coordination & { run: RunId; desk: Desk }): 
   const begun = await store.manifest();
   const references = referenceModels(options.referenceModels ?? [], begun, options);
   const context = { ...options, sites, referenceModels: references, now: () => performance.now() };
-  const model = begun
-    ? storedModel(store, begun.initialModelSha256, config.model)
-    : initialModel(context, rng);
-  if (!begun) await store.saveManifest(manifestOf(context, model));
-  return runRounds(model, context);
+  const initial = begun
+    ? {
+        model: storedModel(store, begun.initialModelSha256, config.model),
+        mask: storedMask(store, begun.initialMaskSha256, config.model),
+      }
+    : underInitialMask(initialModel(context, rng), context);
+  if (!begun) await store.saveManifest(manifestOf(context, initial.model, initial.mask));
+  return runRounds(initial, context);
 }
 
 /** A run that can be gone on with is paused, and its sites wait for it. */

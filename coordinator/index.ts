@@ -2,6 +2,7 @@
 
 export { fedMiaScore } from './audit/attacks/fed-mia.ts';
 export { offlineLira, onlineLira } from './audit/attacks/lira.ts';
+export type { AttackName } from './audit/attacks.ts';
 export { AuditOptions, auditRound, mislabelledAttacks } from './audit/audit-round.ts';
 export { type CanaryOfRun, canaryOfRun } from './audit/canaries/canary-of-run.ts';
 export { CanaryScores } from './audit/canaries/scores.ts';

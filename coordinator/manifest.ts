@@ -3,15 +3,16 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ParleyError } from '../shared/errors.ts';
+import { siloStamp } from '../shared/model/silo/silo-defence.ts';
 import { Manifest } from '../shared/protocol/manifest.ts';
 import { roleCounts } from './audit/population.ts';
 import { ordinaryUsers, populationOfUsers } from './audit/subset.ts';
 import type { FederationConfig } from './config.ts';
 import { privacyOf } from './report-round.ts';
-import type { Model, RunContext } from './state.ts';
+import type { Model, RunContext, StoredMask } from './state.ts';
 
 /** The manifest of a run that is about to begin. `createdAt` is its only figure that a repetition does not repeat. */
-export function manifestOf(run: Omit<RunContext, 'now'>, model: Model): Manifest {
+export function manifestOf(run: Omit<RunContext, 'now'>, model: Model, mask?: StoredMask): Manifest {
   const { config, protection, sites } = run;
   return Manifest.parse({
     manifestVersion: 1,
@@ -21,6 +22,7 @@ export function manifestOf(run: Omit<RunContext, 'now'>, model: Model): Manifest
     createdAt: new Date().toISOString(),
     seed: config.seed,
     privacy: privacyOf(run),
+    ...(config.local.silo && { stamp: siloStamp }),
     versions: { parley: parleyVersion(), node: process.versions.node },
     config: asJson({ federation: config, protection }),
     sites: [...sites].map(([id, { declaredUsers, population }]) => ({
@@ -29,6 +31,7 @@ export function manifestOf(run: Omit<RunContext, 'now'>, model: Model): Manifest
       ...roleCounts(populationOfUsers(population, ordinaryUsers(population))),
     })),
     initialModelSha256: model.sha256,
+    ...(mask && { initialMaskSha256: mask.sha256 }),
     ...(run.referenceModels.length > 0 && {
       referenceModelSha256s: run.referenceModels.map(({ sha256 }) => sha256),
     }),

@@ -41,6 +41,14 @@ function againstCoordinator(participations: readonly Participation[], protection
   );
 }
 
+/** The most releases that the coordinator may have got from any one site. */
+export function mostReleases(participations: readonly Participation[]): number {
+  const releases = new Map<SiteId, number>();
+  for (const sites of participations.map(mayHaveReleased))
+    for (const site of sites) releases.set(site, (releases.get(site) ?? 0) + 1);
+  return Math.max(0, ...releases.values());
+}
+
 /** With noise that is correlated over rounds, who else answered which rounds matters as well: then every site. */
 function sitesToCharge(rounds: readonly SeenRound[], protection: Protection): readonly SiteId[] {
   if (protection.type !== 'user-dp-banded') return costliestSites(rounds);
@@ -107,6 +115,7 @@ function byCost(a: { sums: readonly number[] }, b: { sums: readonly number[] }):
   return b.sums.length - a.sums.length || total(a.sums) - total(b.sums);
 }
 
-function reported(epsilon: number): ReportedEpsilon {
+/** Epsilon as reports write it. */
+export function reported(epsilon: number): ReportedEpsilon {
   return epsilon === Infinity ? 'infinite' : epsilon;
 }

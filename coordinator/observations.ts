@@ -1,7 +1,7 @@
 import type { RecordSignals, Signals } from '../shared/model/signals.ts';
 import type { SiteId } from '../shared/units.ts';
 import { type Evidence, userMeans } from './audit/evidence.ts';
-import { type AuditPopulation, mergePopulations } from './audit/population.ts';
+import { type AuditPopulation, mergePopulations, type PopulationPart } from './audit/population.ts';
 import type { EnrolledSite, Observations } from './state.ts';
 
 /**
@@ -62,7 +62,7 @@ export function evidenceOf(
     return Array.from({ length: own[0]?.length ?? 0 }, (_, round) => join(own.map((means) => means[round])));
   };
   return {
-    population: mergePopulations(parts),
+    population: mergedOnce(parts),
     initial: joinSignals(parts.map(({ initial }) => initial)),
     current: joinSignals(parts.map(({ current }) => current)),
     references: observations.references.flatMap((reference) => {
@@ -73,6 +73,23 @@ export function evidenceOf(
     lossHistory: histories(observations.lossHistory),
     marginHistory: histories(observations.marginHistory),
   };
+}
+
+/** What was merged last for the first of some sites: the same ones score in almost every round. */
+const merges = new WeakMap<
+  AuditPopulation,
+  { readonly parts: readonly PopulationPart[]; readonly merged: AuditPopulation }
+>();
+
+function mergedOnce(parts: readonly PopulationPart[]): AuditPopulation {
+  const first = parts[0]?.population;
+  const latest = first && merges.get(first);
+  const isSame = (known: PopulationPart, index: number): boolean =>
+    known.population === parts[index]?.population;
+  if (latest?.parts.length === parts.length && latest.parts.every(isSame)) return latest.merged;
+  const merged = mergePopulations(parts);
+  if (first) merges.set(first, { parts: [...parts], merged });
+  return merged;
 }
 
 function joinSignals(parts: readonly Signals[]): Signals {

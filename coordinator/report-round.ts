@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { defenceClass, defencesIn } from '../shared/model/defence.ts';
 import type { Signals } from '../shared/model/signals.ts';
+import type { PruningReport } from '../shared/protocol/pruning-report.ts';
 import { type RoundReport, reportVersion } from '../shared/protocol/report.ts';
 import { RoundIndex, type SiteId } from '../shared/units.ts';
 import type { Clipping } from './aggregate/clip-norm.ts';
@@ -9,16 +10,18 @@ import { alarmsOf, auditCanaries } from './audit/canaries/canary-audit.ts';
 import { judge } from './audit/leakage-policy.ts';
 import { utilityOf } from './audit/utility.ts';
 import { canaryEvidence } from './canaries.ts';
-import { mirroredEpsilon } from './mirror.ts';
+import { mirroredEpsilon, mostReleases } from './mirror.ts';
 import { evidenceOf } from './observations.ts';
 import { withinRollBacks } from './roll-back.ts';
 import { type SavedScores, savedScores } from './scores.ts';
+import { siloReport } from './silo-report.ts';
 import type { RunContext, RunState } from './state.ts';
 
 /** What a report says beside the attack. */
 export interface RoundFacts {
   readonly run: RunContext;
   readonly clipping: Clipping | undefined;
+  readonly pruning: PruningReport | undefined;
   /** What was wrong with releases and only noted. */
   readonly noted: readonly string[];
   readonly seconds: number;
@@ -38,7 +41,7 @@ export interface Reported {
 export async function reportRound(
   after: RunState,
   signals: ReadonlyMap<SiteId, Signals>,
-  { run, clipping, noted, seconds }: RoundFacts,
+  { run, clipping, pruning, noted, seconds }: RoundFacts,
 ): Promise<Reported> {
   const round = RoundIndex.parse(after.round - 1);
   const evidence = evidenceOf(after.observations, signals, run.sites);
@@ -54,6 +57,7 @@ export async function reportRound(
   const { rollBacks } = after;
   const policy = withinRollBacks(judge(run.config.leakage, audit), rollBacks, run.config.maxRollBacks);
   const defences = defencesInUse(run.config);
+  const { silo } = run.config.local;
   const sites = after.participations.at(-1);
   const report: RoundReport = {
     reportVersion,
@@ -64,7 +68,9 @@ export async function reportRound(
     utility: utilityOf(evidence.population, evidence.current),
     epsilon,
     ...(clipping && { clipping }),
+    ...(pruning && { pruning }),
     ...(defences.length > 0 && { defences }),
+    ...(silo && { silo: siloReport(silo, mostReleases(after.participations)) }),
     audit,
     canaries,
     ...(alarm.length > 0 && { alarm }),
@@ -85,10 +91,19 @@ function defencesInUse({
   local,
   averaging,
   earlyStopping,
+  pruning,
 }: RunContext['config']): NonNullable<RoundReport['defences']> {
-  const serverSide = { averaging, 'early-stopping': earlyStopping };
+  const serverSide = { averaging, 'early-stopping': earlyStopping, pruning: pruning?.steps };
+  const { silo } = local;
+  // A step of a whole site descends the losses of its users' defences too.
+  const classOf = silo ? () => defenceClass(silo.type) : defenceClass;
   return [
-    ...defencesIn(local.defence).map(({ type }) => ({ type, class: defenceClass(type) })),
+    ...[...defencesIn(local.defence), ...(silo ? [silo] : [])].map(({ type }) => ({
+      type,
+      class: classOf(type),
+    })),
+    // Each user's own training: what a mask prunes is zero in her update before it is clipped.
+    ...(pruning ? [{ type: 'sparsity-mask', class: classOf('none') }] : []),
     ...Object.entries(serverSide).flatMap(([type, options]) =>
       options ? [{ type, class: 'server-side' as const }] : [],
     ),

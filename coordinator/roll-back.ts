@@ -2,19 +2,23 @@ import { numParams } from '../shared/model/layout.ts';
 import type { RoundReport } from '../shared/protocol/report.ts';
 import { RoundIndex, type Sha256 } from '../shared/units.ts';
 import { initialOptimizerState } from './aggregate/server-step.ts';
-import { storedModel } from './checkpoint.ts';
+import { storedMask, storedModel } from './checkpoint.ts';
 import type { RollBacks, RunContext, RunState } from './state.ts';
 
 /** A run without any round. */
-export function noRollBacks(initialModelSha256: Sha256): RollBacks {
-  return { target: { version: RoundIndex.parse(0), modelSha256: initialModelSha256 }, done: 0 };
+export function noRollBacks(initialModelSha256: Sha256, maskSha256?: Sha256): RollBacks {
+  const initial = { version: RoundIndex.parse(0), modelSha256: initialModelSha256 };
+  return { target: { ...initial, ...(maskSha256 && { maskSha256 }) }, done: 0 };
 }
 
 /** After one more round. A round whose audit was void, or that passed a limit, leaves no version to go back to. */
 export function rollBacksAfter(before: RollBacks, report: RoundReport): RollBacks {
-  const { policy, round, modelSha256, rolledBackTo } = report;
+  const { policy, round, modelSha256, pruning, rolledBackTo } = report;
+  const mask = pruning?.maskSha256 && { maskSha256: pruning.maskSha256 };
   const target =
-    policy.action === 'go-on' ? { version: RoundIndex.parse(round + 1), modelSha256 } : before.target;
+    policy.action === 'go-on'
+      ? { version: RoundIndex.parse(round + 1), modelSha256, ...mask }
+      : before.target;
   return { target, done: before.done + (rolledBackTo ? 1 : 0) };
 }
 
@@ -30,7 +34,8 @@ export function withinRollBacks(
 }
 
 /**
- * The state that the next round starts from: where the report rolls back, that version's parameters and a fresh optimizer.
+ * The state that the next round starts from: where the report rolls back, that version's parameters and mask and a fresh
+ * optimizer.
  * Rounds and ledgers count on, since what was spent is spent; the attacker keeps what was seen.
  *
  * @throws RUN_NOT_FOUND, MODEL_HASH_MISMATCH when the version's file is gone or was changed.
@@ -44,5 +49,6 @@ export function settled(after: RunState, report: RoundReport, run: RunContext): 
     model,
     average: after.average && model,
     optimizer: initialOptimizerState(server, numParams(spec)),
+    mask: storedMask(run.store, report.rolledBackTo.maskSha256, spec),
   };
 }

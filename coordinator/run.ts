@@ -5,14 +5,21 @@ import type { RoundReport } from '../shared/protocol/report.ts';
 import { RoundIndex, type Sha256 } from '../shared/units.ts';
 import { protectionAfter } from './aggregate/clip-norm.ts';
 import { initialOptimizerState } from './aggregate/server-step.ts';
-import { optimizerFrom, storedModel } from './checkpoint.ts';
+import { optimizerFrom, storedMask, storedModel } from './checkpoint.ts';
 import { collectSignals } from './collect.ts';
 import { earlyStop } from './early-stopping.ts';
+import { scoreTaskOf } from './orders.ts';
 import { referenceSignals } from './reference-models.ts';
 import { noRollBacks, rollBacksAfter } from './roll-back.ts';
-import { runRound, scoreTaskOf } from './round.ts';
-import type { Model, RunContext, RunState } from './state.ts';
+import { runRound } from './round.ts';
+import type { Model, RunContext, RunState, StoredMask } from './state.ts';
 import { restoredObservations } from './stored-signals.ts';
+
+/** Version 0, and the mask that training starts under, if it does. */
+export interface InitialModel {
+  readonly model: Model;
+  readonly mask?: StoredMask | undefined;
+}
 
 /** How a run ended, and under which code if it stopped itself. */
 export interface Outcome extends Pick<Farewell, 'outcome' | 'detail'> {
@@ -25,13 +32,13 @@ export interface Outcome extends Pick<Farewell, 'outcome' | 'detail'> {
  *
  * @throws INTERRUPTED when the operator ends it between two rounds, and what {@link runRound} throws.
  */
-export async function runRounds(model: Model, run: RunContext): Promise<Outcome> {
+export async function runRounds(initial: InitialModel, run: RunContext): Promise<Outcome> {
   const last = (await run.store.reports()).at(-1);
   const ended = last && stoppedBy(last);
   if (ended) return ended;
   const early = await stoppedEarly(run);
   if (early) return early;
-  let state = await restored(model, run);
+  let state = await restored(initial, run);
   if (last === undefined) state = await scoreInitial(state, run);
   while (state.round < run.config.rounds) {
     if (run.signal.aborted)
@@ -74,24 +81,37 @@ async function stoppedEarly({ store, config }: RunContext): Promise<Outcome | un
 }
 
 /** The state after the last finished round, rebuilt from the store; the initial state when there is none. */
-async function restored(initial: Model, run: RunContext): Promise<RunState> {
+async function restored({ model: initial, mask }: InitialModel, run: RunContext): Promise<RunState> {
   const reports = await run.store.reports();
   const last = reports.at(-1);
   const optimizer = await run.store.optimizer();
   const params = numParams(run.config.model);
   const stored = (hash: Sha256): Model => storedModel(run.store, hash, run.config.model);
   const observations = await restoredObservations(reports.length, await referenceSignals(run), run);
+  const from = last && startOfNext(last);
   return {
     round: RoundIndex.parse(reports.length),
-    model: last ? stored(last.rolledBackTo?.modelSha256 ?? last.iterateSha256 ?? last.modelSha256) : initial,
-    average: last && run.config.averaging && stored((last.rolledBackTo ?? last).modelSha256),
+    model: from ? stored(from.model) : initial,
+    average: from && run.config.averaging && stored(from.average),
+    mask: from ? storedMask(run.store, from.mask, run.config.model) : mask,
     optimizer: optimizer ? optimizerFrom(optimizer) : initialOptimizerState(run.config.server, params),
     protection: protectionAfter(run.protection, last?.clipping),
     participations: reports.map((report) => report.sites),
     observations,
     canaries: await run.store.canaries(),
-    rollBacks: reports.reduce(rollBacksAfter, noRollBacks(initial.sha256)),
+    rollBacks: reports.reduce(rollBacksAfter, noRollBacks(initial.sha256, mask?.sha256)),
   };
+}
+
+/** What the round after a finished one starts from, by hash. */
+function startOfNext({ rolledBackTo, modelSha256, iterateSha256 = modelSha256, pruning }: RoundReport): {
+  readonly model: Sha256;
+  readonly average: Sha256;
+  readonly mask: Sha256 | undefined;
+} {
+  if (!rolledBackTo) return { model: iterateSha256, average: modelSha256, mask: pruning?.maskSha256 };
+  const { modelSha256: model, maskSha256: mask } = rolledBackTo;
+  return { model, average: model, mask };
 }
 
 /** Asked again until a round is finished, since an interruption may have left some sites out; stored signals stay. */

@@ -1,4 +1,5 @@
 import type { Identity } from '../shared/crypto/identity.ts';
+import type { ParameterMask } from '../shared/model/mask.ts';
 import type { RecordSignals } from '../shared/model/signals.ts';
 import type { ModelSpec } from '../shared/model/spec.ts';
 import type { Protection } from '../shared/protocol/plan.ts';
@@ -15,6 +16,13 @@ import type { Store } from './store/store.ts';
 /** A model of the run: its parameters, shape (numParams,), and the file that holds them. */
 export interface Model {
   readonly parameters: Float32Array;
+  readonly sha256: Sha256;
+  readonly sizeBytes: number;
+}
+
+/** Which parameters rounds train and sites release, and the file that says so. */
+export interface StoredMask {
+  readonly mask: ParameterMask;
   readonly sha256: Sha256;
   readonly sizeBytes: number;
 }
@@ -36,6 +44,8 @@ export interface RunState {
   /** Average of the rounds' models so far, which is attacked and handed over instead of `model`; only where the run averages. */
   readonly average: Model | undefined;
   readonly optimizer: OptimizerState;
+  /** What the round trains; everything when undefined. Pruned parameters are zero, and so are the optimizer's moments there. */
+  readonly mask?: StoredMask | undefined;
   /** The promise of this round: the run's, with the clip norm that adaptive clipping has come to. */
   readonly protection: Protection;
   /** One entry for each finished round. */
@@ -45,6 +55,14 @@ export interface RunState {
   /** What the releases of the finished rounds say of the random-direction canaries. */
   readonly canaries: readonly CanaryScores[];
   readonly rollBacks: RollBacks;
+}
+
+/** What a round's training makes: all that pruning changes. */
+export type Trained = Pick<RunState, 'model' | 'average' | 'optimizer' | 'mask'>;
+
+/** Parameters that a round trains and each of its releases holds. */
+export function numReleased({ mask, model }: Pick<RunState, 'mask' | 'model'>): number {
+  return mask?.mask.kept ?? model.parameters.length;
 }
 
 /** What a leakage policy's roll-backs need to know of a run so far. */

@@ -1,4 +1,5 @@
 /** The door of the scenarios' room: simulation, reports and data sets, as the command uses them. */
+export { type AssessOptions, assessCommand } from './assess/assess-command.ts';
 export { type AuditCommandOptions, auditCommand } from './audit/audit-command.ts';
 export { budgetCommand } from './budget.ts';
 export type { BudgetOptions } from './budget-answer.ts';

@@ -159,6 +159,16 @@ export async function mislabelledAttacks(
   );
 }
 
+/** The declared attack alone. Throws as {@link auditRound}. */
+export function declaredAttack(evidence: Evidence, options: AuditOptions): AttackResult {
+  assertAuditable(evidence.population);
+  const scores = attacks[options.attack](evidence);
+  const of = isMeasured(scores)
+    ? { measured: new Map([[options.attack, scores]]), notMeasured: [] }
+    : { measured: new Map(), notMeasured: [{ attack: options.attack, reason: scores.notMeasured }] };
+  return evaluated(options.attack, scoresByRole(evidence.population, declaredScores(of, options)), options);
+}
+
 /** Roles enter here, after the attack has scored every user. */
 function evaluated(attack: string, scores: ScoresByRole, { fprs, level }: AuditOptions): AttackResult {
   // Sorted once: with every attack, sorting is most of what an audit costs.

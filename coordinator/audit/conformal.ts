@@ -1,3 +1,5 @@
+import { ascending } from '../../shared/stats/ascending.ts';
+
 /**
  * Conformal p-value of each score against known non-members of its group: (1 + number of reference scores at or above it)
  * / (reference.length + 1), in (0, 1]; shape (scores.length,). If a user is a non-member too, exchangeable with the
@@ -5,18 +7,23 @@
  * a group is the test on the sum of its members' p-values.
  */
 export function conformalPValues(scores: Float64Array, reference: Float64Array): Float64Array {
-  const ascending = reference.toSorted();
-  return scores.map((score) => (1 + atOrAbove(ascending, score)) / (reference.length + 1));
+  const inOrder = ascending(reference);
+  return scores.map((score) => conformalPValue(score, inOrder));
+}
+
+/** The same of one score, against a reference in ascending order. */
+export function conformalPValue(score: number, reference: Float64Array): number {
+  return (1 + atOrAbove(reference, score)) / (reference.length + 1);
 }
 
 /** How many of some ascending scores are at or above a score. */
-export function atOrAbove(ascending: Float64Array, score: number): number {
+export function atOrAbove(inOrder: Float64Array, score: number): number {
   let low = 0;
-  let high = ascending.length;
+  let high = inOrder.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((ascending[middle] ?? 0) < score) low = middle + 1;
+    if ((inOrder[middle] ?? 0) < score) low = middle + 1;
     else high = middle;
   }
-  return ascending.length - low;
+  return inOrder.length - low;
 }

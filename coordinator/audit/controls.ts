@@ -1,9 +1,10 @@
 import type { AuditReport } from '../../shared/protocol/audit-report.ts';
 import type { Rng } from '../../shared/random/rng.ts';
-import { aucInterval, aucIntervalOfTieGroups } from '../../shared/stats/interval.ts';
+import { aucInterval, aucIntervalOfEstimate } from '../../shared/stats/interval.ts';
+import { permutation } from '../../shared/stats/permutation.ts';
 import { normalQuantile } from '../../shared/stats/special.ts';
 import { mannWhitneyPValue, nullAucVariance } from '../../shared/stats/tests.ts';
-import { type TieGroups, tieGroups } from '../../shared/stats/tie-groups.ts';
+import { tieGroups } from '../../shared/stats/tie-groups.ts';
 
 /**
  * Negative control: the audit of labels that mean nothing must find nothing. The member and held-out labels are permuted
@@ -20,15 +21,16 @@ export async function negativeControl(
   { rng, pause }: { rng: Rng; pause: () => Promise<void> },
 ): Promise<AuditReport['negativeControl']> {
   const groups = tieGroups(members, heldOut);
+  const permuted = permutation(groups);
   let covering = 0;
   const mean = { auc: 0, low: 0, high: 0 };
-  for (let permutation = 0; permutation < permutations; permutation++) {
-    const { auc, low, high } = aucIntervalOfTieGroups(permuted(groups, rng), 0.95);
+  for (let number = 1; number <= permutations; number++) {
+    const { auc, low, high } = aucIntervalOfEstimate(permuted(rng), groups, 0.95);
     if (low <= 0.5 && high >= 0.5) covering++;
     mean.auc += auc / permutations;
     mean.low += low / permutations;
     mean.high += high / permutations;
-    if (permutation % stretch === stretch - 1) await pause();
+    if (number % stretch === 0) await pause();
   }
   const tolerance = 4.5 * Math.sqrt(nullAucVariance(groups) / permutations) + rounding;
   const coversChance = mean.low <= 0.5 && mean.high >= 0.5;
@@ -95,26 +97,6 @@ export function minimumDetectableAuc(numMembers: number, numHeldOut: number, lev
 const permutations = 200;
 const leastCovering = 165;
 /** Permutations between two pauses. */
-const stretch = 5;
+const stretch = 20;
 /** Of adding up 200 AUCs. */
 const rounding = 1e-12;
-
-/**
- * The same scores with the roles dealt out anew: selection sampling (Knuth, Algorithm S), every choice equally likely to 2^-32,
- * which is plenty for a control.
- */
-function permuted(groups: TieGroups, rng: Rng): TieGroups {
-  const members = new Int32Array(groups.members.length);
-  const nonMembers = new Int32Array(groups.members.length);
-  let needed = groups.numMembers;
-  let remaining = groups.numMembers + groups.numNonMembers;
-  for (let group = 0; group < members.length; group++) {
-    const tied = (groups.members[group] ?? 0) + (groups.nonMembers[group] ?? 0);
-    const before = needed;
-    for (let user = 0; user < tied; user++, remaining--)
-      if (rng.uint32() * remaining < needed * 2 ** 32) needed--;
-    members[group] = before - needed;
-    nonMembers[group] = tied - (before - needed);
-  }
-  return { ...groups, members, nonMembers };
-}

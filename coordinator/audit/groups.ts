@@ -28,6 +28,19 @@ const mostCombinations = 200;
  * different columns, in the order of the columns while there are at most 200 of them. Neighbourhoods are not combined.
  */
 export function declaredGroups(population: AuditPopulation, pairs: boolean): DeclaredGroups {
+  const known = pairs ? withPairs : withoutPairs;
+  const groups = known.get(population) ?? groupsOf(population, pairs);
+  known.set(population, groups);
+  return groups;
+}
+
+/** Rosters are fixed for a run: their groups are found once. */
+const [withPairs, withoutPairs] = [
+  new WeakMap<AuditPopulation, DeclaredGroups>(),
+  new WeakMap<AuditPopulation, DeclaredGroups>(),
+];
+
+function groupsOf(population: AuditPopulation, pairs: boolean): DeclaredGroups {
   const columns = population.subpopulations.map((column) => ({ column, groups: single(column, population) }));
   const combined = columns.filter(({ column }) => column.column !== neighbourhoodColumn);
   const [cells, pairsLeftOut]: [Group[], string[]] = [[], []];

@@ -1,6 +1,7 @@
 import type { AuditReport, GroupResult } from '../../shared/protocol/audit-report.ts';
+import { ascending } from '../../shared/stats/ascending.ts';
 import { benjaminiHochberg, holm, mannWhitneyOfTieGroups } from '../../shared/stats/tests.ts';
-import { tieGroups } from '../../shared/stats/tie-groups.ts';
+import { tieGroupsOfSorted } from '../../shared/stats/tie-groups.ts';
 import { groupFigures } from './group-figures.ts';
 import { fallbackOf, type Group, isTestable } from './groups.ts';
 import { pickedScores } from './population.ts';
@@ -29,11 +30,12 @@ export function subpopulationAttack(
 ): GroupResult[] {
   const testable = groups.filter((group) => isTestable(group, options.minGroupSize));
   const samples = testable.map((group) => {
-    const [members, heldOut] = [pickedScores(scores, group.members), pickedScores(scores, group.heldOut)];
-    return { members, heldOut, inOrder: tieGroups(members, heldOut) };
+    const heldOut = pickedScores(scores, group.heldOut);
+    const sorted = { members: ascending(pickedScores(scores, group.members)), heldOut: ascending(heldOut) };
+    return { sorted, heldOut, tieGroups: tieGroupsOfSorted(sorted.members, sorted.heldOut) };
   });
   const adjusted = adjustments[options.multipleTesting](
-    Float64Array.from(samples, ({ inOrder }) => mannWhitneyOfTieGroups(inOrder)),
+    Float64Array.from(samples, (sample) => mannWhitneyOfTieGroups(sample.tieGroups)),
   );
   const figures = new Map(
     samples.map((sample, index) => {

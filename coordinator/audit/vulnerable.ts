@@ -45,7 +45,7 @@ export function vulnerableUsers(
   const isFlagged = (index: number): boolean => (adjusted[index] ?? 1) <= falseDiscoveryRate;
   const isMember = ({ user }: TestedUser): boolean => population.roles[user] === 'member';
   const flagged = tested.filter((_, index) => isFlagged(index));
-  const worst = [...tested.keys()].sort((a, b) => order(tested[a], tested[b])).slice(0, listed);
+  const worst = worstOf(tested);
   const neighbours = neighbourTest(population, scores);
   return {
     tested: tested.length,
@@ -70,6 +70,14 @@ export function vulnerableUsers(
     }),
     topPercentile: topPercentile(tested, isMember),
   };
+}
+
+/** Positions of the users to be named, the easiest to find first. */
+function worstOf(tested: readonly TestedUser[]): number[] {
+  const pValues = ascending(Float64Array.from(tested, ({ pValue }) => pValue));
+  const largest = pValues[Math.min(listed, tested.length) - 1] ?? 1;
+  const candidates = [...tested.keys()].filter((index) => (tested[index]?.pValue ?? 1) <= largest);
+  return candidates.sort((a, b) => order(tested[a], tested[b])).slice(0, listed);
 }
 
 /** Smaller p-values first, larger scores among equals. */
@@ -141,7 +149,9 @@ function topPercentile(
   isMember: (user: TestedUser) => boolean,
 ): VulnerableUsers['topPercentile'] {
   const users = Math.ceil(tested.length / 100);
-  const top = tested.toSorted((a, b) => b.score - a.score).slice(0, users);
-  const members = top.filter(isMember).length;
+  const lowest = ascending(Float64Array.from(tested, ({ score }) => score)).at(-users) ?? Number.NaN;
+  // Of those who tie with the last, the first in roster order.
+  const top = tested.filter(({ score }) => score >= lowest).sort((a, b) => b.score - a.score);
+  const members = top.slice(0, users).filter(isMember).length;
   return { users, members, ...clopperPearson(members, users) };
 }

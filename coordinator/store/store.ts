@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { sha256 } from '../../shared/crypto/encoding.ts';
 import { LedgerPosition } from '../../shared/protocol/ledger-position.ts';
 import { Manifest } from '../../shared/protocol/manifest.ts';
+import { firstUnprunedVersion } from '../../shared/protocol/plan.ts';
 import { RoundReport } from '../../shared/protocol/report.ts';
 import type { RoundIndex, Sha256 } from '../../shared/units.ts';
 import { RunId, SiteId } from '../../shared/units.ts';
@@ -32,7 +33,7 @@ export interface Store {
   saveRoster(site: SiteId, bytes: Uint8Array): Promise<void>;
   /**
    * Remember the cohort of a round before its plan is published; a round already begun keeps its cohort, but loses the
-   * signals of the model that its first attempt made: the next attempt may make another.
+   * signals of the models that its first attempt made: the next attempt may make others.
    */
   begin(round: RoundIndex, cohort: readonly SiteId[]): Promise<readonly SiteId[]>;
   signals(version: RoundIndex): Promise<ReadonlyMap<SiteId, Uint8Array>>;
@@ -161,7 +162,7 @@ function siteTables(db: Kysely<Tables>): SiteTables {
         .execute();
       await db
         .deleteFrom('signals')
-        .where('version', '=', round + 1)
+        .where('version', 'in', [round + 1, firstUnprunedVersion + round + 1])
         .execute();
       const row = await db
         .selectFrom('begun_round')

@@ -2,7 +2,6 @@ import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync }
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
-  AuditOptions,
   auditRound,
   type FinishedRun,
   mislabelledAttacks,
@@ -17,26 +16,20 @@ import { fedMiaSites, type RedTeamResult, redTeam, redTeamDefaults } from '../re
 import { siteAttack } from '../red-team/site-attacker.ts';
 import { storedScenario } from '../run-directory.ts';
 import type { Terminal } from '../terminal.ts';
+import { auditModel, type ModelOptions } from './audit-model.ts';
 import { auditHtml } from './audit-page.ts';
 import { auditText } from './audit-text.ts';
-import type { Audited } from './audited.ts';
+import { type Audited, runTitle } from './audited.ts';
 import { likelihoodRatios } from './likelihood-ratios.ts';
-import { modelEvidence } from './model-evidence.ts';
 import { assertShadowable, type ShadowedRun, shadowSignals } from './shadows.ts';
 import { throughCommand, throughOptions } from './through/through-command.ts';
 
 /** What `parley audit` was asked for. */
-export interface AuditCommandOptions {
+export interface AuditCommandOptions extends ModelOptions {
   readonly shadows?: number;
   readonly redTeam?: boolean;
   readonly out?: string;
   readonly dataDir?: string;
-  readonly schema?: string;
-  readonly members?: string;
-  readonly heldOut?: string;
-  readonly reference?: string;
-  readonly spec?: string;
-  readonly initial?: string;
   readonly through?: string;
   readonly keyFile?: string;
   readonly copies?: number;
@@ -76,7 +69,9 @@ export async function auditCommand(
   refuseOptionsOf('through', options);
   const out = options.out ?? (isRun ? target : 'runs/audit');
   prepareOut(out);
-  const audited = isRun ? await auditRun(target, options, running) : await auditModel(target, options);
+  const audited = isRun
+    ? await auditRun(target, options, running)
+    : (await auditModel(target, options, pause)).audited;
   writeFileSync(join(out, 'audit.json'), `${JSON.stringify(audited, null, 2)}\n`);
   const page = join(out, 'audit.html');
   writeFileSync(page, auditHtml(audited));
@@ -131,7 +126,7 @@ function prepareOut(directory: string): void {
 async function auditRun(directory: string, options: AuditCommandOptions, running: Running): Promise<Audited> {
   const run = await openFinishedRun(directory);
   const round = run.reports.length - 1;
-  const { seed, name } = run.manifest;
+  const { seed } = run.manifest;
   const rng = seededRng(Seed.parse(seed ?? 1)).fork('audit of a finished run');
   const numShadows = options.shadows ?? 0;
   // What is refused is refused before anything takes its time, and shadows, which take the most, come last.
@@ -143,9 +138,9 @@ async function auditRun(directory: string, options: AuditCommandOptions, running
     ? likelihoodRatios(run.evidence, await shadowSignals(shadowed, numShadows), run.config.audit)
     : noRatios;
   return {
-    title: `${name}, run ${run.manifest.run}, model of round ${round + 1}`,
+    title: runTitle(run.manifest, round),
     privacy: run.manifest.privacy,
-    caveats: roles.caveats,
+    caveats: [...(run.manifest.stamp ? [run.manifest.stamp] : []), ...roles.caveats],
     audit,
     numShadows,
     likelihoodRatios: ratios.ofPeople,
@@ -204,28 +199,4 @@ function simulationSeed(seed: Seed | null, directory: string): Seed {
     'CONFIG_INVALID',
     `${directory} is a real run: shadow federations need everybody's records, which only a simulation has; leave --shadows out`,
   );
-}
-
-async function auditModel(model: string, options: AuditCommandOptions): Promise<Audited> {
-  const { schema, members, heldOut, reference, spec, initial } = options;
-  if (schema === undefined || members === undefined || heldOut === undefined)
-    throw new ParleyError(
-      'CONFIG_INVALID',
-      `${model}: a model from elsewhere is audited on users whose membership is known: give --schema, --members and --held-out`,
-    );
-  const evidence = await modelEvidence(
-    { model, ...(spec !== undefined && { spec }), ...(initial !== undefined && { initial }) },
-    { schema, members, heldOut, ...(reference !== undefined && { reference }) },
-  );
-  return {
-    title: model,
-    privacy: null,
-    caveats: [
-      'Members and held-out users were not chosen by a coin here: where they differ in anything else, that counts as leakage too.',
-      ...(initial === undefined ? ['No initial model: ratios are against one that knows nothing.'] : []),
-    ],
-    audit: (await auditRound(evidence, AuditOptions.parse({}), { rng: seededRng(Seed.parse(1)), pause }))
-      .report,
-    ...{ numShadows: 0, likelihoodRatios: [], mislabelled: [], redTeam: [] },
-  };
 }

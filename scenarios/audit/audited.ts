@@ -1,22 +1,29 @@
-import type { AttackResult, AuditReport } from '../../shared/protocol/audit-report.ts';
-import type { Manifest } from '../../shared/protocol/manifest.ts';
-import type { RedTeamResult } from '../red-team/red-team.ts';
+import { z } from 'zod';
+import { AttackResult, AuditReport } from '../../shared/protocol/audit-report.ts';
+import { Manifest } from '../../shared/protocol/manifest.ts';
+import { RedTeamResult } from '../red-team/red-team.ts';
 
-/** All that `parley audit` found, as it is printed and written. */
-export interface Audited {
+/** All that `parley audit` found, as it is printed and written to audit.json. */
+export const Audited = z.strictObject({
   /** Which model. */
-  readonly title: string;
+  title: z.string(),
   /** The stamp of the run's artefacts; null for a model from elsewhere, of which nobody knows. */
-  readonly privacy: Manifest['privacy'] | null;
+  privacy: Manifest.shape.privacy.nullable(),
   /** What this audit cannot know, in sentences. */
-  readonly caveats: readonly string[];
-  readonly audit: AuditReport;
+  caveats: z.array(z.string()).readonly(),
+  audit: AuditReport,
   /** Likelihood-ratio attacks, which had shadow federations; none where there are no shadows. */
-  readonly likelihoodRatios: readonly AttackResult[];
-  readonly numShadows: number;
+  likelihoodRatios: z.array(AttackResult).readonly(),
+  numShadows: z.number().int().nonnegative(),
   /** Every attack on the mislabelled canaries alone, likelihood ratios among them; none where there are no canaries. */
-  readonly mislabelled: readonly AttackResult[];
-  readonly redTeam: readonly RedTeamResult[];
+  mislabelled: z.array(AttackResult).readonly(),
+  redTeam: z.array(RedTeamResult).readonly(),
+});
+export type Audited = z.infer<typeof Audited>;
+
+/** The title of an audit of a run's newest model: of the round with this number, from 0. */
+export function runTitle({ name, run }: Manifest, round: number): string {
+  return `${name}, run ${run}, model of round ${round + 1}`;
 }
 
 /** One attack, whoever made it. */

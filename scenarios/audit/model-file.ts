@@ -21,6 +21,8 @@ export interface AuditedModel {
   readonly numFeatures: number;
   /** Classes that it tells apart, >= 2. */
   readonly numClasses: number;
+  /** Trained numbers that it holds. */
+  readonly numParams: number;
   readonly signals: (records: Shard) => Promise<RecordSignals>;
 }
 
@@ -42,7 +44,7 @@ function readSafetensors(file: string, specFile: string | undefined): AuditedMod
       : loadConfig(specFile, ModelSpec, (path) => readFileSync(path, 'utf8'));
   const { spec, parameters } = storedModel(bytesOf(file), { file, spec: given, specFile });
   return {
-    ...{ file, numFeatures: numFeatures(spec), numClasses: numClasses(spec) },
+    ...{ file, numFeatures: numFeatures(spec), numClasses: numClasses(spec), numParams: parameters.length },
     signals: (records) => recordSignals(spec, parameters, records),
   };
 }
@@ -63,6 +65,8 @@ async function readLayersModel(file: string): Promise<AuditedModel> {
   });
   return {
     ...{ file, numFeatures: model.numFeatures, numClasses: model.numClasses },
+    // The loader has checked that all of them are float32.
+    numParams: weights.length / 4,
     signals: (records) =>
       Promise.resolve(signalsOf(model.logits(records.features, records.labels.length), records.labels)),
   };

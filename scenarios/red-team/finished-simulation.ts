@@ -25,12 +25,18 @@ export interface FinishedSimulation {
 /**
  * Open the directory of a finished simulation with its sites.
  *
- * @throws RUN_NOT_FOUND for a directory without a simulation or with a missing model; CONFIG_INVALID where the sites dropped
- * their releases; what opening a site throws.
+ * @throws RUN_NOT_FOUND for a directory without a simulation or with a missing model; CONFIG_INVALID where the run
+ * pruned, or the sites dropped their releases or trained on all users together; what opening a site throws.
  */
 export async function openSimulation(directory: string): Promise<FinishedSimulation> {
   const { manifest, reports } = readRun(directory);
+  if (manifest.initialMaskSha256 ?? reports.some(({ pruning }) => pruning))
+    throw new ParleyError(
+      'CONFIG_INVALID',
+      `${directory}: red-team roles read releases of all parameters, and this run pruned; simulate it without federation.pruning`,
+    );
   const scenario = storedScenario(directory);
+  refuseWholeSites(directory, scenario);
   const hashes = [
     manifest.initialModelSha256,
     ...reports.map(({ modelSha256, iterateSha256 }) => iterateSha256 ?? modelSha256),
@@ -49,6 +55,16 @@ export async function openSimulation(directory: string): Promise<FinishedSimulat
     parameters: (version) => storedParameters(directory, hashes[version], scenario),
     sites: new Map(sites),
   };
+}
+
+/** Where a site has one update for all, no user's own can be rebuilt and looked for. */
+function refuseWholeSites(directory: string, { federation: { local } }: Scenario): void {
+  if (local.silo === undefined) return;
+  throw new ParleyError(
+    'CONFIG_INVALID',
+    `${directory}: its sites trained on all of their users together (${local.silo.type}), and red-team roles look for each user's own update; ` +
+      'audit this run without them',
+  );
 }
 
 /** The site did right to drop them; the run was not made for this. */

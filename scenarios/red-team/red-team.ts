@@ -1,6 +1,7 @@
+import { z } from 'zod';
 import { fedMiaScore } from '../../coordinator/index.ts';
 import { localTrainer } from '../../shared/model/trainer.ts';
-import type { AttackResult } from '../../shared/protocol/audit-report.ts';
+import { AttackResult } from '../../shared/protocol/audit-report.ts';
 import { type Rng, seededRng } from '../../shared/random/rng.ts';
 import { aucInterval, tprAtFpr } from '../../shared/stats/interval.ts';
 import { Seed } from '../../shared/units.ts';
@@ -11,11 +12,12 @@ import type { FinishedSimulation } from './finished-simulation.ts';
 import type { Workbench } from './measures.ts';
 
 /** One attack of one red-team role on the users of all sites. */
-export interface RedTeamResult extends AttackResult {
-  readonly role: 'coordinator, every update' | 'coordinator, sums only' | 'active coordinator' | 'a site';
-  readonly members: number;
-  readonly heldOut: number;
-}
+export const RedTeamResult = AttackResult.extend({
+  role: z.enum(['coordinator, every update', 'coordinator, sums only', 'active coordinator', 'a site']),
+  members: z.number().int().nonnegative(),
+  heldOut: z.number().int().nonnegative(),
+});
+export type RedTeamResult = z.infer<typeof RedTeamResult>;
 
 /** How much of a simulation the roles look at. */
 export interface RedTeamOptions {

@@ -1,6 +1,6 @@
 import type { RoundReport } from '../../shared/protocol/report.ts';
 import { html, type Markup } from './markup.ts';
-import { deltaText, figure, simulationStamp } from './words.ts';
+import { deltaText, epsilonText, figure, simulationStamp } from './words.ts';
 
 /** What the figures of a run claim and what they do not, in short exact sentences. */
 export function claimsSection(last: RoundReport | undefined, simulation: boolean): Markup {
@@ -20,16 +20,26 @@ function claimed(last: RoundReport | undefined): string[] {
     'Against the coordinator: an adversary who sees what reaches the coordinator, which is each site’s release. Against model recipients: one who sees only the global models, and is a site itself unless the configuration says otherwise.',
     'Attack figures compare members with held-out audit users, chosen by independent fair coins, so that 0.5 is chance. Labels serve to evaluate an attack, never to make it.',
     ...defenceSentences(last?.defences ?? []),
+    ...recordSentence(last?.silo),
     'Intervals are 95 % intervals, each for its own round and attack; those of the subpopulations hold together at 95 %, and their p-values are corrected for multiple testing.',
   ];
 }
 
-const worksOn = {
+/** What each class of defences works on, and what that does to the promise. */
+export const worksOn = {
   'per-user': 'each user’s update is still that user’s alone, so the promise to users is unchanged',
   'silo-level': 'users of a site are mixed, so nothing is promised to a single user',
   'server-side': 'it works on what was released, which costs no epsilon',
   'release-time': 'it changes the answers of the finished model, not the model',
 } as const;
+
+function recordSentence(silo: RoundReport['silo']): string[] {
+  if (silo?.recordLevel === undefined) return [];
+  const { epsilon, delta } = silo.recordLevel;
+  return [
+    `DP-SGD on records bounds what one record, added or removed, changes: ε ${epsilonText(epsilon)} at δ = ${deltaText(delta)} against coordinator and recipients. It is a record’s epsilon; a user with several records has no such bound.`,
+  ];
+}
 
 function defenceSentences(defences: NonNullable<RoundReport['defences']>): string[] {
   return defences.map(

@@ -1,6 +1,14 @@
+import { siloStamp } from '../../shared/model/silo/silo-defence.ts';
 import type { ReportedEpsilon, RoundReport } from '../../shared/protocol/report.ts';
 import { html, type Markup, unbroken } from './markup.ts';
-import { bestRound, declaredUsers, isSimulation, type ReportedRun, totalSeconds } from './run.ts';
+import {
+  bestRound,
+  declaredUsers,
+  isSiloLevel,
+  isSimulation,
+  type ReportedRun,
+  totalSeconds,
+} from './run.ts';
 import { verdict } from './verdict.ts';
 import {
   counted,
@@ -14,6 +22,7 @@ import {
   pText,
   roundNumber,
   secondsText,
+  siloText,
   simulationStamp,
   tprText,
   utilityName,
@@ -33,7 +42,12 @@ export function pageHeader(run: ReportedRun): Markup {
     manifest.createdAt.slice(0, 10),
   ];
   return html`<header><h1>${manifest.name}</h1><p>${manifest.description}</p><p class="facts">${facts.join(' · ')}</p>
-${isSimulation(run) ? stamp() : null}</header>`;
+${isSimulation(run) ? stamp() : null}${isSiloLevel(run) ? siloLevelStamp() : null}</header>`;
+}
+
+/** The stamp of a run whose sites train on all of their users together. */
+export function siloLevelStamp(): Markup {
+  return html`<p class="stamp"><b>${siloStamp}</b>: each site trained on all of its users together, so nothing bounds what a single user adds to the model.</p>`;
 }
 
 /** The stamp of a seeded run. */
@@ -65,12 +79,12 @@ function worth(reports: readonly RoundReport[], last: RoundReport): Markup {
 <p class="soft">Best, chosen afterwards: ${figure(best.utility.value)} in round ${roundNumber(best)}.</p></div>`;
 }
 
-function promise({ epsilon: { coordinator, recipients, delta, limit } }: RoundReport): Markup {
+function promise({ epsilon: { coordinator, recipients, delta, limit }, silo }: RoundReport): Markup {
   const bound = limit === null ? 'No limit was set.' : `Limit ${limit.toFixed(2)} against the coordinator.`;
   const nothing = coordinator === 'infinite' && recipients === 'infinite';
   return html`<div><h2>What was promised to each user</h2><p class="value">ε ${epsilonSign(coordinator)} <small>coordinator</small></p>
 <p><b>ε ${epsilonSign(recipients)}</b> against model recipients; ${unbroken(`δ = ${deltaText(delta)}`)}.</p>
-<p class="soft">${nothing ? 'Nothing is promised.' : bound}</p></div>`;
+<p class="soft">${nothing ? 'Nothing is promised.' : bound}</p>${silo ? html`<p>${siloText(silo)}</p>` : null}</div>`;
 }
 
 function epsilonSign(epsilon: ReportedEpsilon): string {

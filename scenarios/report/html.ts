@@ -6,6 +6,7 @@ import { groupsTable, vulnerableSection } from './group-tables.ts';
 import { headlineSection, pageHeader, verdictBox } from './headline.ts';
 import { html, type Markup } from './markup.ts';
 import { page } from './page.ts';
+import { pruningSection } from './pruning.ts';
 import { isSimulation, type ReportedRun, type SeedRun } from './run.ts';
 import { seedsBody } from './seeds-sections.ts';
 import { table } from './table.ts';
@@ -34,6 +35,7 @@ export function reportHtml(run: ReportedRun): string {
           html`<section id="rounds"><h2>Over ${counted(reports.length, 'round')}</h2><div class="charts">
 ${utilityChart(reports, last)}${epsilonChart(reports, last)}${attackChart(reports, last)}${tprChart(reports)}</div></section>`,
           ...canarySection(reports, last),
+          ...pruningSection(reports, last),
           html`<section id="attacks"><h2>Attacks at round ${roundNumber(last)}</h2><div class="charts">${rocChart(last)}${declaredTable(last)}</div>${attacksTable(last)}${attackNotes(last)}</section>`,
           html`<section id="subpopulations"><h2>Subpopulations</h2>${groupsTable(last)}</section>`,
           ...[vulnerableSection(last)].filter((section) => section !== null),

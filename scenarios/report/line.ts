@@ -1,4 +1,5 @@
 import type { RoundReport } from '../../shared/protocol/report.ts';
+import { sparsityText } from './pruning.ts';
 import { controlsPassed } from './run.ts';
 import {
   clipNormText,
@@ -12,6 +13,7 @@ import {
   pText,
   roundNumber,
   secondsText,
+  siloText,
   tprName,
   tprText,
   utilityName,
@@ -21,8 +23,8 @@ const declaredFpr = 0.01;
 
 /**
  * One round on one line: what the model is worth, what was promised (epsilon against the coordinator, over the limit when
- * there is one; the clip norm where it adapts) and what the declared attack found, then whatever went wrong. ASCII apart from names in the data; rounds
- * are shown from 1; the privacy stamp stands elsewhere, once.
+ * there is one; the clip norm where it adapts, the sparsity where it prunes) and what the declared attack found, then whatever went wrong. ASCII apart from names in the data; rounds
+ * are shown from 1; the simulation's stamp stands elsewhere, once, and that of silo-level training here.
  */
 export function roundLine(report: RoundReport): string {
   const { sites, audit, utility } = report;
@@ -31,7 +33,9 @@ export function roundLine(report: RoundReport): string {
     `${sites.answered.length}/${sites.asked.length} sites`,
     `${utilityName(report)} ${figure(utility.value)}`,
     epsilonPart(report.epsilon),
+    ...(report.silo ? [siloText(report.silo)] : []),
     ...clippingPart(report),
+    ...(report.pruning ? [sparsityText(report.pruning)] : []),
     `user-MIA AUC ${figure(audit.user.auc)} ${interval(audit.user)}`,
     `${tprName(declaredFpr)} ${tprText(audit.user, declaredFpr)}`,
     worstGroupPart(audit.worstGroup),

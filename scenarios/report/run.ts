@@ -22,6 +22,11 @@ export function isSimulation({ manifest, reports }: ReportedRun): boolean {
   return [manifest, ...reports].some(({ privacy }) => privacy === simulationStamp);
 }
 
+/** Whether sites trained on all of their users together, in which case nothing was promised to a user. */
+export function isSiloLevel({ manifest, reports }: ReportedRun): boolean {
+  return manifest.stamp !== undefined || reports.some(({ silo }) => silo !== undefined);
+}
+
 /** The round with the largest utility; the earliest of several. Chosen with the test data, so its figure is optimistic. */
 export function bestRound(reports: readonly RoundReport[]): RoundReport | undefined {
   return reports.reduce<RoundReport | undefined>(

@@ -2,10 +2,10 @@ import type { RoundReport } from '../../shared/protocol/report.ts';
 import { roundAxis, valueAxis } from './axis.ts';
 import { figureOf, level, overRounds } from './charts.ts';
 import { claimsSection } from './claims.ts';
-import { stamp } from './headline.ts';
+import { siloLevelStamp, stamp } from './headline.ts';
 import { html, type Markup } from './markup.ts';
 import { repeatedBounds, repeatedSection } from './repeated-canaries.ts';
-import { isSimulation, type SeedRun } from './run.ts';
+import { isSiloLevel, isSimulation, type SeedRun } from './run.ts';
 import { moments, type SeedsRow, seedsRows } from './seeds.ts';
 import type { Mark, Point } from './svg.ts';
 import { table } from './table.ts';
@@ -20,7 +20,7 @@ export function seedsBody(runs: readonly SeedRun[]): Markup[] {
   const last = first?.reports.at(-1);
   return [
     html`<header><h1>${first?.manifest.name ?? 'No runs'}</h1><p>${first?.manifest.description ?? ''}</p>
-<p class="facts">${counted(runs.length, 'seed')}: ${runs.map(({ seed }) => seed).join(', ')}</p>${simulation ? stamp() : null}</header>`,
+<p class="facts">${counted(runs.length, 'seed')}: ${runs.map(({ seed }) => seed).join(', ')}</p>${simulation ? stamp() : null}${runs.some(isSiloLevel) ? siloLevelStamp() : null}</header>`,
     html`<section id="means"><h2>Mean and standard deviation over seeds</h2>${meansTable(seedsRows(runs))}</section>`,
     ...(last === undefined ? [] : [chartsSection(runs, reports, last)]),
     ...repeatedSection(repeatedBounds(runs)),

@@ -21,6 +21,7 @@ body {
 h1 { margin: 0; font-size: 1.9rem; line-height: 1.2; letter-spacing: -0.01em; }
 h2 { margin: 0 0 0.75rem; font-size: 1.2rem; line-height: 1.3; }
 h3 { margin: 0 0 0.4rem; font-size: 1rem; }
+.finding { margin-top: 1.75rem; }
 p { margin: 0.4rem 0; max-width: 46rem; }
 section { margin-top: 2.75rem; padding-top: 1.25rem; border-top: 1px solid var(--rule); }
 .facts, .note, .soft { color: var(--soft); }

@@ -1,7 +1,9 @@
+import { siloStamp } from '../../shared/model/silo/silo-defence.ts';
 import type { MislabelledStratum, VulnerableUsers } from '../../shared/protocol/audit-report.ts';
 import type { Manifest } from '../../shared/protocol/manifest.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
 import { canaryLines } from './canaries.ts';
+import { pruningLines } from './pruning.ts';
 import { type RepeatedBound, repeatedBounds, repeatedLines } from './repeated-canaries.ts';
 import {
   attacksOf,
@@ -10,6 +12,7 @@ import {
   controlsPassed,
   declaredUsers,
   fprsOf,
+  isSiloLevel,
   isSimulation,
   type SeedRun,
   totalSeconds,
@@ -32,6 +35,7 @@ import {
   pText,
   roundNumber,
   secondsText,
+  siloText,
   simulationStamp,
   tprName,
   tprsText,
@@ -72,6 +76,7 @@ export function seedsSummary(runs: readonly SeedRun[]): {
   const lines = [
     `${counted(runs.length, 'seed')}: ${runs.map(({ seed }) => seed).join(', ')}`,
     ...(runs.some(isSimulation) ? [simulationStamp] : []),
+    ...(runs.some(isSiloLevel) ? [siloStamp] : []),
     `rounds finished: ${runs.map(({ reports }) => reports.length).join(', ')}`,
     `controls passed at the last round: ${passed.length} of ${finished.length}`,
     '',
@@ -99,6 +104,7 @@ function heading(manifest: Manifest, reports: readonly RoundReport[]): string[] 
     `${plain(manifest.name)} (run ${manifest.run}${seed})`,
     `${rounds}, ${counted(manifest.sites.length, 'site')}, ${counted(declaredUsers(manifest), 'declared user')}`,
     ...(isSimulation({ manifest, reports }) ? [simulationStamp] : []),
+    ...(isSiloLevel({ manifest, reports }) ? [siloStamp] : []),
   ];
 }
 
@@ -108,7 +114,9 @@ function figures(reports: readonly RoundReport[], last: RoundReport): string[] {
     ...labelled([
       ['utility', utilityText(reports, last)],
       ['epsilon', epsilonLine(last)],
+      ...siloLines(last),
       ...clippingLines(last),
+      ...pruningLines(reports, last),
       ...canaryLines(last),
       ['user-MIA', attackText(last)],
       ['worst group', groupText(last)],
@@ -147,6 +155,10 @@ function utilityText(reports: readonly RoundReport[], last: RoundReport): string
 function epsilonLine({ epsilon: { coordinator, recipients, delta, limit } }: RoundReport): string {
   const of = limit === null ? ', no limit' : ` of ${limit.toFixed(2)}`;
   return `coordinator ${epsilonText(coordinator)}${of}; model recipients ${epsilonText(recipients)}; delta ${deltaText(delta)}; per user, add or remove one`;
+}
+
+function siloLines({ silo }: RoundReport): [string, string][] {
+  return silo ? [['silo-level', siloText(silo)]] : [];
 }
 
 function clippingLines({ clipping }: RoundReport): [string, string][] {

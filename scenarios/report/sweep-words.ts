@@ -38,7 +38,7 @@ export function shortName({ labels, base }: Pick<CellSummary, 'labels' | 'base'>
   return labels.length === 0 ? base : labels.join(', ');
 }
 
-/** How many runs a cell has, and what is wrong with them: `5`, `4 of 5`, `5, controls failed in 1`. */
+/** How many runs a cell has, and what is wrong with them: `5`, `4 of 5`, `5, controls failed in 1`, `5, not user-level private`. */
 export function runsText({ runs, failed, controlsPassed }: CellSummary): string {
   const count = failed.length === 0 ? `${runs.length}` : `${runs.length} of ${runs.length + failed.length}`;
   const stopped = runs.filter(({ outcome }) => outcome === 'stopped').length;
@@ -46,6 +46,7 @@ export function runsText({ runs, failed, controlsPassed }: CellSummary): string 
     count,
     ...(stopped === 0 ? [] : [`${stopped} stopped early`]),
     ...(controlsPassed === runs.length ? [] : [`controls failed in ${runs.length - controlsPassed}`]),
+    ...new Set(runs.flatMap(({ figures: { silo } }) => (silo === undefined ? [] : [silo]))),
   ].join(', ');
 }
 

@@ -6,6 +6,13 @@ import type { ReportedEpsilon, RoundReport } from '../../shared/protocol/report.
 /** The stamp of every artefact of a run whose noise came from a seed. */
 export const simulationStamp = 'simulation: not private';
 
+/** The stamp of a run whose sites train on all of their users together, with what a record was promised where one was. */
+export function siloText({ stamp, defence, recordLevel }: NonNullable<RoundReport['silo']>): string {
+  if (recordLevel === undefined) return `${stamp} (${plain(defence)})`;
+  const { epsilon, delta } = recordLevel;
+  return `${stamp} (${plain(defence)}: eps ${epsilonText(epsilon)} of one record, d=${deltaText(delta)})`;
+}
+
 /** Text of foreign origin on one line: control, formatting and line-breaking characters become a question mark. */
 export function plain(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');

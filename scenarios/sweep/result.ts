@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { siloStamp } from '../../shared/model/silo/silo-defence.ts';
 import { ReportedEpsilon } from '../../shared/protocol/report.ts';
 import { Seed, Sha256 } from '../../shared/units.ts';
 import { controlsPassed, type ReportedRun, totalSeconds } from '../report/run.ts';
@@ -19,6 +20,8 @@ export const JobFigures = z.strictObject({
     loss: z.number().nonnegative(),
   }),
   epsilon: z.strictObject({ coordinator: ReportedEpsilon, recipients: ReportedEpsilon, delta: z.number() }),
+  /** Only where sites train on all of their users together. */
+  silo: z.literal(siloStamp).optional(),
   /** The declared attack. */
   userMia: z.strictObject({ attack: z.string(), auc: rate, ...range }),
   /** TPR of the declared attack at 1 % FPR; null where it is not testable or was not asked for. */
@@ -81,6 +84,7 @@ export function figuresOf({ reports }: ReportedRun): JobFigures | undefined {
     rounds: reports.length,
     utility: { metric, value, accuracy, loss },
     epsilon: { coordinator, recipients, delta },
+    ...(last.silo && { silo: last.silo.stamp }),
     userMia: { attack, auc, low, high },
     tpr: tpr === undefined ? null : { tpr: tpr.tpr, low: tpr.low, high: tpr.high },
     worstGroup: worstGroup && { group: groupName(worstGroup), ...aucOf(worstGroup) },

@@ -4,7 +4,12 @@ import { layoutOf } from './layout.ts';
 import type { ModelSpec } from './spec.ts';
 
 /** Defences that change records or activations at random, which the dense provider's shared products cannot follow. */
-const perStepChanges: readonly SingleDefence['type'][] = ['dropout', 'mixup', 'input-noise'];
+const perStepChanges: readonly SingleDefence['type'][] = [
+  'dropout',
+  'mixup',
+  'input-noise',
+  'representation-noise',
+];
 
 /** Why the dense provider cannot train with a defence; undefined where it can. */
 export function notForDense(defence: Defence): string | undefined {
@@ -28,11 +33,11 @@ export function assertDefenceFits(spec: ModelSpec, defence: Defence): void {
   if (part === undefined || spec.layers.at(0)?.type !== 'embedding') return;
   throw new ParleyError(
     'MODEL_INVALID',
-    `model: layer 0 (embedding) reads word numbers, which the defence ${part.type} cannot change; take dropout or a defence in the loss`,
+    `model: layer 0 (embedding) reads word numbers, which the defence ${part.type} cannot change; take dropout, representation-noise or a defence in the loss`,
   );
 }
 
-/** Inputs of the output layer, which dropout drops. */
+/** Inputs of the output layer, which dropout drops and representation noise is added to. */
 export function numOutputInputs(spec: ModelSpec): number {
   return layoutOf(spec).at(-2)?.shape.at(0) ?? 0;
 }

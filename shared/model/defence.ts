@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { assertNever } from '../errors.ts';
+import { isSiloType, type SiloDefence } from './silo/silo-defence.ts';
 
 /**
  * What a defence works on, and with that what it does to the promise. `per-user`: each user's update is still that user's alone,
@@ -48,6 +49,8 @@ export const SingleDefence = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('mixup'), concentration: z.number().min(0.05).max(1).default(0.2) }),
   /** Gaussian noise on every feature, afresh in each step; standard deviation in units of the features. */
   z.strictObject({ type: z.literal('input-noise'), stdDev: z.number().positive() }),
+  /** Gaussian noise on what enters the output layer, afresh in each step; standard deviation in units of the activations. */
+  z.strictObject({ type: z.literal('representation-noise'), stdDev: z.number().positive() }),
 ]);
 /** One defence, not a list of them. */
 export type SingleDefence = z.infer<typeof SingleDefence>;
@@ -76,8 +79,9 @@ export function defencesIn(defence: Defence): readonly SingleDefence[] {
   return defence.type === 'none' ? [] : [defence];
 }
 
-/** All defences that plans offer change the work on one user's records only; those that mix users are not offered. */
-export function defenceClass(type: SingleDefence['type']): DefenceClass {
+/** `defence` changes the work on one user's records only; what a plan has under `silo` mixes users. */
+export function defenceClass(type: SingleDefence['type'] | SiloDefence['type']): DefenceClass {
+  if (isSiloType(type)) return 'silo-level';
   switch (type) {
     case 'none':
     case 'relaxloss':
@@ -87,6 +91,7 @@ export function defenceClass(type: SingleDefence['type']): DefenceClass {
     case 'dropout':
     case 'mixup':
     case 'input-noise':
+    case 'representation-noise':
       return 'per-user';
     default:
       return assertNever(type);

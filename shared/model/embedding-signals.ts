@@ -41,12 +41,13 @@ export async function embeddingSignals(
     separation: new Float32Array(numUsers).fill(-1),
   };
   const anyFresh = users.freshCounts.some((count) => count > 0);
-  const centroids: Float64Array[] = [];
+  const { width } = embeddings;
+  const centroids = new Float64Array(numUsers * width);
   const numDistinct = new Int32Array(numUsers);
   for (let user = 0; user < numUsers; user++) {
     const rows = distinctRows(users, user, anyFresh).map((record) => unitRow(embeddings, record));
-    const centroid = meanRow(rows, embeddings.width);
-    centroids.push(centroid);
+    const centroid = meanRow(rows, width);
+    centroids.set(centroid, user * width);
     numDistinct[user] = rows.length;
     if (rows.length >= 2) {
       signals.compactness[user] = mean(rows.map((row) => distance(row, centroid)));
@@ -56,11 +57,9 @@ export async function embeddingSignals(
   }
   const isCentre = (user: number): boolean =>
     users.isReference[user] === true && (numDistinct[user] ?? 0) > 0;
-  const reference = centroids
-    .flatMap((centroid, user) => (isCentre(user) ? [{ user, centroid }] : []))
-    .slice(0, mostCentres);
-  for (const [user, centroid] of centroids.entries()) {
-    const least = (numDistinct[user] ?? 0) >= 2 ? separation({ user, centroid }, reference) : Infinity;
+  const centres = [...numDistinct.keys()].filter(isCentre).slice(0, mostCentres);
+  for (let user = 0; user < numUsers; user++) {
+    const least = (numDistinct[user] ?? 0) >= 2 ? separation({ centroids, width }, user, centres) : Infinity;
     if (least < Infinity) signals.separation[user] = least;
     if (user % usersInAStretch === 0) await setImmediate();
   }
@@ -107,29 +106,38 @@ function meanPairDistance(rows: readonly Float64Array[]): number {
   return sum / ((rows.length * (rows.length - 1)) / 2);
 }
 
-interface Centre {
-  readonly user: number;
-  readonly centroid: Float64Array;
-}
-
-/** Distance to the nearest other centre; Infinity without any. */
-function separation({ user, centroid }: Centre, centres: readonly Centre[]): number {
+/** Distance of a user's centroid to the nearest of other users'; Infinity without any. Centroids are rows of `width` numbers. */
+function separation(
+  { centroids, width }: { readonly centroids: Float64Array; readonly width: number },
+  user: number,
+  centres: readonly number[],
+): number {
   let least = Infinity;
-  for (const centre of centres)
-    if (centre.user !== user) least = Math.min(least, squaredDistance(centroid, centre.centroid, least));
+  for (const centre of centres) {
+    if (centre === user) continue;
+    let sum = 0;
+    // Given up in the middle where it is no longer the nearest; asked only now and then, which costs less than always.
+    for (let start = 0; start < width && sum < least; start += stretchOfColumns) {
+      const end = Math.min(width, start + stretchOfColumns);
+      for (let column = start; column < end; column++) {
+        const gap = (centroids[user * width + column] ?? 0) - (centroids[centre * width + column] ?? 0);
+        sum += gap * gap;
+      }
+    }
+    if (sum < least) least = sum;
+  }
   return Math.sqrt(least);
 }
 
-function distance(a: Float64Array, b: Float64Array): number {
-  return Math.sqrt(squaredDistance(a, b, Infinity));
-}
+const stretchOfColumns = 8;
 
-/** Given up, at some number above it, once it exceeds `most`. */
-function squaredDistance(a: Float64Array, b: Float64Array, most: number): number {
+function distance(a: Float64Array, b: Float64Array): number {
   let sum = 0;
-  for (let index = 0; index < a.length && sum <= most; index++)
-    sum += ((a[index] ?? 0) - (b[index] ?? 0)) ** 2;
-  return sum;
+  for (let column = 0; column < a.length; column++) {
+    const gap = (a[column] ?? 0) - (b[column] ?? 0);
+    sum += gap * gap;
+  }
+  return Math.sqrt(sum);
 }
 
 function mean(values: readonly number[]): number {

@@ -9,7 +9,7 @@ import type { LocalPlan, LocalTask, LocalTrainer } from './local-trainer.ts';
 import type { Mixed } from './logit-batch.ts';
 import { logitPairs, objectiveValue } from './losses.ts';
 import { type Objective, objectiveOf } from './objective.ts';
-import { assignParameters, parameterTensors, readParameters } from './parameters.ts';
+import { assignParameters, flagTensors, parameterTensors, readParameters } from './parameters.ts';
 import { type PerturbedStep, perturber, type StepInput } from './perturbation.ts';
 import { type ModelSpec, numClasses } from './spec.ts';
 import { forEachStep } from './steps.ts';
@@ -38,10 +38,11 @@ export function generalTrainer(options: {
       assertDefenceFits(spec, task.plan.defence);
       selectBackend(backend);
       const received = parameterTensors(backend.tf, engine.built, task.parameters);
+      const kept = task.mask && flagTensors(backend.tf, engine.built, task.mask);
       try {
-        return await sumOverUsers(task, spec, userTrainer(engine, task, received));
+        return await sumOverUsers(task, spec, userTrainer(engine, task, { received, kept }));
       } finally {
-        backend.tf.dispose(received);
+        backend.tf.dispose([...received, ...(kept ?? [])]);
       }
     },
   };
@@ -52,13 +53,20 @@ interface LabelledStep {
   readonly mixed: Mixed | undefined;
 }
 
+/** What all users of a task share. */
+interface Shared {
+  readonly received: readonly Tensor[];
+  /** What of each weight is kept; everything when undefined. */
+  readonly kept: readonly Tensor[] | undefined;
+}
+
 interface Engine {
   readonly backend: Backend;
   readonly spec: ModelSpec;
   readonly built: BuiltModel;
 }
 
-function userTrainer(engine: Engine, task: LocalTask, received: readonly Tensor[]): TrainUser {
+function userTrainer(engine: Engine, task: LocalTask, { received, kept }: Shared): TrainUser {
   const { backend, spec, built } = engine;
   const { tf } = backend;
   const { shard, plan, round } = task;
@@ -76,7 +84,8 @@ function userTrainer(engine: Engine, task: LocalTask, received: readonly Tensor[
       forEachStep({ numRecords: records.numRecords, plan, rng }, (epoch, rows) => {
         const step = rows === 'all' ? user : pickRows(user, rows, shard.numFeatures);
         const objective = objectiveOf(plan.defence, { round, epoch, numClasses: numClasses(spec) });
-        trainStep(engine, perturb?.(step) ?? { ...step, mixed: undefined, mask: undefined }, plan, objective);
+        const changed = perturb?.(step) ?? { ...step, ...unchanged };
+        trainStep(engine, { ...changed, kept }, plan, objective);
       });
       readParameters(built, local);
     });
@@ -99,26 +108,38 @@ function pickRows({ features, labels }: StepInput, rows: Int32Array, numFeatures
   return { features: picked, labels: rows.map((row) => labels[row] ?? 0) };
 }
 
+const unchanged = { mixed: undefined, mask: undefined, noise: undefined };
+
 /** One plain SGD step. The optimisers of tfjs cost more than small steps compute. */
-function trainStep(engine: Engine, step: PerturbedStep, plan: LocalPlan, objective: Objective): void {
+function trainStep(
+  engine: Engine,
+  step: PerturbedStep & Pick<Shared, 'kept'>,
+  plan: LocalPlan,
+  objective: Objective,
+): void {
   const { backend, spec, built } = engine;
   const { tf } = backend;
   const { learningRate, l2 } = plan;
   tf.tidy(() => {
     const features = tf.tensor(step.features, [step.labels.length, numFeatures(spec)]);
     const labels = labelRows(tf, step, numClasses(spec));
-    const mask = step.mask && tf.tensor(step.mask, [step.labels.length, numOutputInputs(spec)]);
+    const shape: [number, number] = [step.labels.length, numOutputInputs(spec)];
+    const mask = step.mask && tf.tensor(step.mask, shape);
+    const noise = step.noise && tf.tensor(step.noise, shape);
     const { grads } = tf.variableGrads(() => {
       const embedding = built.embed(features);
-      const output = built.classify(mask ? tf.mul(embedding, mask) : embedding);
+      const noised = noise ? tf.add(embedding, noise) : embedding;
+      const output = built.classify(mask ? tf.mul(noised, mask) : noised);
       const logits = spec.output.type === 'sigmoid' ? logitPairs(tf, output) : output;
       return objectiveValue(tf, { logits, labels }, objective);
     }, [...built.variables]);
-    for (const variable of built.variables) {
+    for (const [index, variable] of built.variables.entries()) {
       const derivative = grads[variable.name];
       if (derivative === undefined) continue;
-      const kept = l2 > 0 ? tf.mul(variable, 1 - learningRate * l2) : variable;
-      variable.assign(tf.sub(kept, tf.mul(derivative, learningRate)));
+      const decayed = l2 > 0 ? tf.mul(variable, 1 - learningRate * l2) : variable;
+      const moved = tf.sub(decayed, tf.mul(derivative, learningRate));
+      const flags = step.kept?.[index];
+      variable.assign(flags ? tf.where(flags, moved, variable) : moved);
     }
   });
 }

@@ -3,9 +3,11 @@ import type { Shard } from '../data/shard.ts';
 import type { SummedUpdate } from '../privacy/update.ts';
 import type { Rng } from '../random/rng.ts';
 import { Defence } from './defence.ts';
+import type { ParameterMask } from './mask.ts';
+import { siloContradiction } from './silo/combine.ts';
+import { SiloDefence } from './silo/silo-defence.ts';
 
-/** How one user's records are trained on, starting from the received parameters; plain SGD. */
-export const LocalPlan = z.strictObject({
+const settings = z.strictObject({
   epochs: z.number().int().positive(),
   /** Records in one step; `all` takes the user's records in one step, without shuffling. */
   batchSize: z.union([z.literal('all'), z.number().int().positive()]),
@@ -15,6 +17,14 @@ export const LocalPlan = z.strictObject({
   /** Coefficient of 1/2 ||w||^2 over all parameters. */
   l2: z.number().nonnegative().default(0),
   defence: Defence.default({ type: 'none' }),
+  /** Where given, a site trains on all drawn users together, and nothing is user-level private (silo/). */
+  silo: SiloDefence.optional(),
+});
+
+/** How one user's records are trained on, starting from the received parameters; plain SGD. */
+export const LocalPlan = settings.superRefine(({ silo, defence }, context) => {
+  const reason = silo && siloContradiction(silo, defence);
+  if (reason !== undefined) context.addIssue({ code: 'custom', path: ['silo'], message: reason });
 });
 export type LocalPlan = z.infer<typeof LocalPlan>;
 
@@ -22,6 +32,11 @@ export type LocalPlan = z.infer<typeof LocalPlan>;
 export interface LocalTask {
   /** Received parameters, shape (numParams,). */
   readonly parameters: Float32Array;
+  /**
+   * What is trained; everything when left out. A pruned parameter keeps its received value in every local step, so each
+   * update is zero there before it is clipped, and the others descend as if it were a constant of the model.
+   */
+  readonly mask?: ParameterMask | undefined;
   readonly shard: Shard;
   /** Indices of the drawn users, ascending. */
   readonly users: Int32Array;

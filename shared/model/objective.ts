@@ -74,6 +74,7 @@ function changeOf(defence: SingleDefence, numClasses: number): Partial<SoftTarge
     case 'relaxloss':
     case 'dropout':
     case 'input-noise':
+    case 'representation-noise':
       return [];
   }
 }

@@ -17,14 +17,16 @@ export interface PerturbedStep extends StepInput {
   readonly mixed: Mixed | undefined;
   /** What the inputs of the output layer are multiplied with, shape (numRecords, numInputs); undefined: nothing. */
   readonly mask: Float32Array | undefined;
+  /** What is added to the inputs of the output layer before that, the same shape; undefined: nothing. */
+  readonly noise: Float32Array | undefined;
 }
 
 /** Changes one step's records after another; keeps its place in the user's stream. */
 export type Perturb = (step: StepInput) => PerturbedStep;
 
 /**
- * The random changes that a defence makes to one user's steps: mixes records, adds noise to the features, drops inputs of the
- * output layer (`numOutputInputs` of them), in this order. Undefined for a defence without any. Everything is drawn from `rng`, the
+ * The random changes that a defence makes to one user's steps: mixes records, adds noise to the features, adds noise to the inputs of
+ * the output layer (`numOutputInputs` of them), drops some of these, in this order. Undefined for a defence without any. Everything is drawn from `rng`, the
  * user's own stream, so a user's update stays a function of her own records and stream.
  */
 export function perturber(defence: Defence, numOutputInputs: number, rng: () => Rng): Perturb | undefined {
@@ -32,14 +34,21 @@ export function perturber(defence: Defence, numOutputInputs: number, rng: () => 
   const mixup = parts.find((part) => part.type === 'mixup');
   const noise = parts.find((part) => part.type === 'input-noise');
   const dropout = parts.find((part) => part.type === 'dropout');
-  if (!mixup && !noise && !dropout) return undefined;
+  const deep = parts.find((part) => part.type === 'representation-noise');
+  if (!mixup && !noise && !dropout && !deep) return undefined;
   const own = rng();
   const [mixupRng, noiseRng, dropoutRng] = [own.fork('mixup'), own.fork('input noise'), own.fork('dropout')];
+  const deepRng = own.fork('representation noise');
   return (step) => {
     const mix = mixup ? mixRecords(step, mixup.concentration, mixupRng) : { ...step, mixed: undefined };
     const features = noise ? withNoise(mix.features, noise.stdDev, noiseRng) : mix.features;
     const maskSize = step.labels.length * numOutputInputs;
-    return { ...mix, features, mask: dropout && dropoutMask(maskSize, dropout.rate, dropoutRng) };
+    return {
+      ...mix,
+      features,
+      noise: deep && withNoise(new Float32Array(maskSize), deep.stdDev, deepRng),
+      mask: dropout && dropoutMask(maskSize, dropout.rate, dropoutRng),
+    };
   };
 }
 
@@ -60,9 +69,9 @@ function mixRecords(
   return { features: mixed, labels, mixed: { partners: order.map((row) => labels[row] ?? 0), share } };
 }
 
-function withNoise(features: Float32Array, stdDev: number, rng: Rng): Float32Array {
-  const noise = standardNormals(rng, features.length);
-  return features.map((value, i) => value + stdDev * (noise[i] ?? 0));
+function withNoise(values: Float32Array, stdDev: number, rng: Rng): Float32Array {
+  const noise = standardNormals(rng, values.length);
+  return values.map((value, i) => value + stdDev * (noise[i] ?? 0));
 }
 
 /** Independent factors: 0 with probability `rate`, else 1 / (1 - rate), so that the mean is 1. */

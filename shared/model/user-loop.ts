@@ -66,6 +66,7 @@ export async function sumOverUsers(
 export function checkTask(task: LocalTask, spec: ModelSpec): void {
   const { shard, parameters, users } = task;
   requireEqual('received parameters', parameters.length, numParams(spec));
+  requireEqual('flags of the mask', task.mask?.flags.length ?? parameters.length, numParams(spec));
   requireEqual('features of a record', shard.numFeatures, numFeatures(spec));
   if (shard.numClasses > numClasses(spec)) {
     throw new ParleyError(

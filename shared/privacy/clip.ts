@@ -40,7 +40,8 @@ export function l2Norm(vector: Float32Array): number {
 function shrunk(update: Float32Array, norm: number, clipNorm: number): Float32Array {
   for (let excess = 0; ; excess = 2 * excess + 2 ** -24) {
     const scale = (clipNorm / norm) * Math.max(0, 1 - excess);
-    const scaled = update.map((value) => value * scale);
+    const scaled = new Float32Array(update.length);
+    for (let i = 0; i < scaled.length; i++) scaled[i] = (update[i] ?? 0) * scale;
     if (l2Norm(scaled) <= clipNorm) return scaled;
   }
 }

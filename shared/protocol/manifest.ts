@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { siloStamp } from '../model/silo/silo-defence.ts';
 import { RunId, Seed, Sha256, SiteId } from '../units.ts';
 
 const count = z.number().int().nonnegative();
@@ -22,6 +23,8 @@ export const Manifest = z.strictObject({
   /** The scenario's seed; null in a run with secure randomness. */
   seed: Seed.nullable(),
   privacy: z.enum(['private', 'simulation: not private']),
+  /** Only where sites train on all of their users together. */
+  stamp: z.literal(siloStamp).optional(),
   versions: z.record(z.string(), z.string()),
   /** The configuration with every default filled in. */
   config: z.record(z.string(), z.unknown()),
@@ -29,6 +32,8 @@ export const Manifest = z.strictObject({
     z.strictObject({ id: SiteId, declaredUsers: count, members: count, heldOut: count, reference: count }),
   ),
   initialModelSha256: Sha256,
+  /** Only where training starts under a mask: what round 0 trains under. */
+  initialMaskSha256: Sha256.optional(),
   /** Public models that calibrate attacks, in the order of the configuration; only where there are some. */
   referenceModelSha256s: z.array(Sha256).optional(),
   published: z.array(PublishedFigure),

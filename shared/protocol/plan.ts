@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { assertNever } from '../errors.ts';
 import { LocalPlan } from '../model/local-trainer.ts';
+import type { SiloDefence } from '../model/silo/silo-defence.ts';
 import { ModelSpec } from '../model/spec.ts';
 import { type MechanismEvent, sampledGaussian } from '../privacy/accounting/event.ts';
 import {
@@ -14,7 +15,7 @@ import { gridStep } from '../privacy/grid.ts';
 import { ClipNorm, Delta, NoiseMultiplier, RoundIndex, RunId, SamplingRate, Sha256 } from '../units.ts';
 
 /** Rises when a message changes meaning; a peer of another version is refused with PROTOCOL_MISMATCH. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 /** What a round promises its users. */
 export const Protection = z.discriminatedUnion('type', [
@@ -57,7 +58,7 @@ export type Protection = z.infer<typeof Protection>;
 
 /** What a plan's releases look like: how sites make them and how the coordinator reads them. */
 export interface ReleaseShape {
-  /** Length of a release: the parameters, and the count of users within C where the clip norm adapts. */
+  /** Length of a release: the parameters that are kept, and the count of users within C where the clip norm adapts. */
   readonly numCoordinates: number;
   /** L2 bound on all that one user adds to a release, parameter units: C, or C and the count jointly. */
   readonly clipNorm: ClipNorm;
@@ -65,7 +66,7 @@ export interface ReleaseShape {
   readonly gridStep: number;
 }
 
-/** The shape of a plan's releases, for the side that makes them and the side that reads them. */
+/** The shape of a plan's releases of so many kept parameters, for the side that makes them and the side that reads them. */
 export function releaseShape(protection: Protection, numParams: number): ReleaseShape {
   const release = adaptiveRelease(protection);
   const numCoordinates = release ? numParams + 1 : numParams;
@@ -113,6 +114,14 @@ export function participationRate(protection: Protection): number {
   return protection.type === 'user-dp-banded' ? 1 / protection.matrix.minSeparation : protection.samplingRate;
 }
 
+/** Why a silo-level defence goes with no promise to users. */
+export function brokenPromise(silo: SiloDefence, protection: Pick<Protection, 'type'>): string {
+  return (
+    `${silo.type} trains on all users of a site together, so no user's influence is bounded, and ${protection.type} would promise what ` +
+    'does not hold: take a per-user defence, or protection none, which is stamped'
+  );
+}
+
 /** Standard deviation of a round's noise over z C: above 1 where noise is correlated over rounds. */
 export function noiseFactor(protection: Protection, round: number): number {
   return protection.type === 'user-dp-banded' ? noiseFactorOfRound(protection.matrix, round) : 1;
@@ -124,28 +133,46 @@ function rangeOf(protection: Protection): ClipNorm {
 
 const durationMs = z.number().int().nonnegative();
 
-/** One round's signed order to the cohort (DESIGN section 2, step 1). Repeating a round repeats the same plan. */
-export const Plan = z.strictObject({
-  protocolVersion: z.literal(protocolVersion),
-  run: RunId,
-  round: RoundIndex,
-  rounds: z.number().int().positive(),
-  model: z.strictObject({ spec: ModelSpec, sha256: Sha256, sizeBytes: z.number().int().positive() }),
-  local: LocalPlan,
-  protection: Protection,
-  minSites: z.number().int().positive(),
-  /** From the plan's arrival: a real site answers at this tick, not when it happens to finish. */
-  answerAfterMs: durationMs,
-  deadlineMs: durationMs.positive(),
+/** What of the model is trained and released: the file that says so, and how many parameters it keeps. */
+export const PlannedMask = z.strictObject({
+  sha256: Sha256,
+  sizeBytes: z.number().int().positive(),
+  kept: z.number().int().positive(),
 });
+export type PlannedMask = z.infer<typeof PlannedMask>;
+
+/** One round's signed order to the cohort (DESIGN section 2, step 1). Repeating a round repeats the same plan. */
+export const Plan = z
+  .strictObject({
+    protocolVersion: z.literal(protocolVersion),
+    run: RunId,
+    round: RoundIndex,
+    rounds: z.number().int().positive(),
+    model: z.strictObject({ spec: ModelSpec, sha256: Sha256, sizeBytes: z.number().int().positive() }),
+    /** Everything when left out. */
+    mask: PlannedMask.optional(),
+    local: LocalPlan,
+    protection: Protection,
+    minSites: z.number().int().positive(),
+    /** From the plan's arrival: a real site answers at this tick, not when it happens to finish. */
+    answerAfterMs: durationMs,
+    deadlineMs: durationMs.positive(),
+  })
+  .refine(
+    ({ mask, protection }) => !mask || protection.type !== 'user-dp-banded',
+    'noise that is correlated over rounds takes no mask: it must be drawn for the same parameters in every round',
+  );
 export type Plan = z.infer<typeof Plan>;
 
 /** Versions from here on stand for public reference models, in the order of the configuration; no run has so many rounds. */
 export const firstReferenceVersion = 1_000_000_000;
 
+/** Version v plus this stands for what version v was before it was pruned. */
+export const firstUnprunedVersion = 2_000_000_000;
+
 /**
- * A signed order to score the audit users under model `version` (0 is the initial model, r + 1 that of round r, and from
- * `firstReferenceVersion` on the reference models).
+ * A signed order to score the audit users under model `version` (0 is the initial model, r + 1 that of round r; from
+ * `firstReferenceVersion` on the reference models, and from `firstUnprunedVersion` on models before they were pruned).
  */
 export const ScoreTask = z.strictObject({
   run: RunId,

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { DefenceClass } from '../model/defence.ts';
+import { siloStamp } from '../model/silo/silo-defence.ts';
 import { ClipNorm, Delta, RoundIndex, RunId, Sha256, SiteId } from '../units.ts';
 import { AuditReport } from './audit-report.ts';
 import { Alarm, CanaryReport } from './canary-report.ts';
+import { PruningReport, Utility } from './pruning-report.ts';
 
 /**
  * What a round leaves behind: one JSON line of rounds.jsonl, the body of the signed report to the sites, and the input
@@ -28,13 +30,7 @@ export const RoundReport = z.strictObject({
     declined: z.array(z.strictObject({ site: SiteId, code: z.string(), detail: z.string() })),
     missing: z.array(SiteId),
   }),
-  utility: z.strictObject({
-    metric: z.enum(['auc', 'accuracy']),
-    value: rate,
-    accuracy: rate,
-    loss: z.number().nonnegative(),
-    heldOutRecords: count,
-  }),
+  utility: Utility,
   epsilon: z.strictObject({
     coordinator: ReportedEpsilon,
     recipients: ReportedEpsilon,
@@ -53,10 +49,23 @@ export const RoundReport = z.strictObject({
       nextClipNorm: ClipNorm,
     })
     .optional(),
+  /** Only where the run prunes. */
+  pruning: PruningReport.optional(),
   /** Empirical defences in use and what each works on. None changes epsilon. Missing where there is none, and in older reports. */
   defences: z
     .array(z.strictObject({ type: z.string(), class: DefenceClass }))
     .min(1)
+    .optional(),
+  /** Only where sites train on all of their users together: then no epsilon of this report is a user's but the infinite one. */
+  silo: z
+    .strictObject({
+      stamp: z.literal(siloStamp),
+      defence: z.string(),
+      /** Only DP-SGD on records: what one record, added or removed, costs. Not a user's epsilon. */
+      recordLevel: z
+        .strictObject({ epsilon: ReportedEpsilon, rdp: ReportedEpsilon, delta: Delta })
+        .optional(),
+    })
     .optional(),
   audit: AuditReport,
   /** Missing in older reports. */
@@ -68,7 +77,9 @@ export const RoundReport = z.strictObject({
     reasons: z.array(z.string()),
   }),
   /** Only where the policy rolled back: the version that the next round starts from; 0 is the initial model, r + 1 that of round r. */
-  rolledBackTo: z.strictObject({ version: RoundIndex, modelSha256: Sha256 }).optional(),
+  rolledBackTo: z
+    .strictObject({ version: RoundIndex, modelSha256: Sha256, maskSha256: Sha256.optional() })
+    .optional(),
   /** Only where releases are not refused on arrival, since sites may break their protection on purpose: what was noted. */
   redTeam: z.strictObject({ notedOnArrival: z.array(z.string()) }).optional(),
   /** Refused messages so far in the run, by error code. */

@@ -49,6 +49,20 @@ function digest(text: string): Uint8Array {
   return createHash('sha256').update(text).digest();
 }
 
+/** Fill `words` with what `uint32` would have handed out. */
+export function takeWords(rng: Rng, words: Uint32Array): void {
+  for (let done = 0; done < words.length; ) {
+    const ready = rng.ahead().subarray(0, words.length - done);
+    if (ready.length === 0) {
+      words[done++] = rng.uint32();
+      continue;
+    }
+    words.set(ready, done);
+    rng.skip(ready.length);
+    done += ready.length;
+  }
+}
+
 const firstBlock = new Uint8Array(1 << 10);
 const block = new Uint8Array(1 << 16);
 

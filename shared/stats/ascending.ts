@@ -4,8 +4,8 @@
  */
 export function ascending(scores: Float64Array): Float64Array<ArrayBuffer> {
   // NaN may have either sign, so that its bits say nothing of its place.
-  const isRadixWorth = scores.length >= smallestRadix && !scores.some(Number.isNaN);
-  return isRadixWorth ? radixSorted(scores) : Float64Array.from(scores).sort();
+  const isRadixWorth = scores.length >= smallestRadix && !hasNaN(scores);
+  return isRadixWorth ? radixSorted(scores) : new Float64Array(scores).sort();
 }
 
 const smallestRadix = 20_000;
@@ -14,9 +14,14 @@ const digits = 2048;
 const shifts = [0, 11, 22] as const;
 const signBit = 0x8000_0000;
 
+function hasNaN(scores: Float64Array): boolean {
+  for (let i = 0; i < scores.length; i++) if (Number.isNaN(scores[i])) return true;
+  return false;
+}
+
 /** Orders by sign, exponent and the first 20 bits of the fraction; runs of numbers that agree in these are sorted apart. */
 function radixSorted(scores: Float64Array): Float64Array<ArrayBuffer> {
-  let from = new Uint32Array(Float64Array.from(scores).buffer);
+  let from = new Uint32Array(new Float64Array(scores).buffer);
   let to = new Uint32Array(from.length);
   const ends = endsOf(from);
   for (const [pass, shift] of shifts.entries()) {

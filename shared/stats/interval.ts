@@ -59,8 +59,16 @@ export function aucIntervalOfTieGroups(
   groups: TieGroups,
   level: number,
 ): Interval & { readonly auc: number } {
-  const { auc, standardError } = delongOfTieGroups(groups);
-  const smallerSide = Math.min(groups.numMembers, groups.numNonMembers);
+  return aucIntervalOfEstimate(delongOfTieGroups(groups), groups, level);
+}
+
+/** The same from an estimate over so many users. */
+export function aucIntervalOfEstimate(
+  { auc, standardError }: AucEstimate,
+  { numMembers, numNonMembers }: Pick<TieGroups, 'numMembers' | 'numNonMembers'>,
+  level: number,
+): Interval & { readonly auc: number } {
+  const smallerSide = Math.min(numMembers, numNonMembers);
   if (smallerSide < smallestNormalSample || standardError === 0)
     return { auc, ...clopperPearson(auc * smallerSide, smallerSide, level) };
   const center = Math.log(auc / (1 - auc));

@@ -21,17 +21,22 @@ export interface TieGroups {
  * either sample is empty and NON_FINITE when a score is not a number.
  */
 export function tieGroups(members: Float64Array, nonMembers: Float64Array): TieGroups {
-  const sortedMembers = sorted(members, 'member');
-  const sortedNonMembers = sorted(nonMembers, 'non-member');
+  return tieGroupsOfSorted(ascending(members), ascending(nonMembers));
+}
+
+/** The same from samples in ascending order. */
+export function tieGroupsOfSorted(members: Float64Array, nonMembers: Float64Array): TieGroups {
+  assertScores(members, 'member');
+  assertScores(nonMembers, 'non-member');
   const memberCounts = new Int32Array(members.length + nonMembers.length);
   const nonMemberCounts = new Int32Array(memberCounts.length);
   let numGroups = 0;
   for (let m = 0, n = 0; m < members.length || n < nonMembers.length; numGroups++) {
-    const member = m < members.length ? (sortedMembers[m] ?? 0) : Infinity;
-    const nonMember = n < nonMembers.length ? (sortedNonMembers[n] ?? 0) : Infinity;
+    const member = m < members.length ? (members[m] ?? 0) : Infinity;
+    const nonMember = n < nonMembers.length ? (nonMembers[n] ?? 0) : Infinity;
     const score = member < nonMember ? member : nonMember;
-    const memberEnd = endOfTies(sortedMembers, m, score);
-    const nonMemberEnd = endOfTies(sortedNonMembers, n, score);
+    const memberEnd = endOfTies(members, m, score);
+    const nonMemberEnd = endOfTies(nonMembers, n, score);
     memberCounts[numGroups] = memberEnd - m;
     nonMemberCounts[numGroups] = nonMemberEnd - n;
     m = memberEnd;
@@ -45,19 +50,18 @@ export function tieGroups(members: Float64Array, nonMembers: Float64Array): TieG
   };
 }
 
-function sorted(scores: Float64Array, role: string): Float64Array {
-  if (scores.length === 0)
+/** Of scores in ascending order. */
+function assertScores(inOrder: Float64Array, role: string): void {
+  if (inOrder.length === 0)
     throw new ParleyError(
       'DATA_EMPTY',
       `rank statistics need at least one ${role} score and got none; check how users were assigned`,
     );
-  const inOrder = ascending(scores);
   if (Number.isNaN(inOrder.at(-1)))
     throw new ParleyError(
       'NON_FINITE',
       `a ${role} score is not a number; scores must be comparable, so check the signals they come from`,
     );
-  return inOrder;
 }
 
 function endOfTies(inOrder: Float64Array, start: number, score: number): number {

@@ -53,14 +53,14 @@ describe("the README's files", () => {
     expect(() => CoordinatorConfig.parse(block('coordinator.yaml'))).not.toThrow();
   });
 
-  // Of alternatives the README shows one, and of defences at the server none; scenario-only keys and shared tables have no place at a real hospital.
+  // Of alternatives the README shows one, and of defences at the server and of whole sites none; scenario-only keys and shared tables have no place at a real hospital.
   test.each([
     ['policy.yaml', SitePolicy, /^allowedModels\./],
     ['client.yaml', ClientConfig, /^seed$|^audit\.coins$|^redTeam(\.|$)|^data\.site(\.|$)/],
     [
       'coordinator.yaml',
       CoordinatorConfig,
-      /^federation\.(seed$|arrivalChecks$|(averaging|earlyStopping)(\.|$)|(model\.(layers|output)|local\.defence|protection|server|published)\.)/,
+      /^federation\.(seed$|arrivalChecks$|(averaging|earlyStopping|pruning|local\.silo)(\.|$)|(model\.(layers|output)|local\.defence|protection|server|published)\.)/,
     ],
   ] as const)('%s shows every key', (name, schema: z.ZodType, left) => {
     const shown = new Set(given(block(name)));

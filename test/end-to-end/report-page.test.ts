@@ -5,12 +5,16 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { assess } from '../../scenarios/assess/assess.ts';
+import { assessHtml } from '../../scenarios/assess/assess-page.ts';
+import { questionIds, sectionIds } from '../../scenarios/assess/questions.ts';
 import { auditHtml } from '../../scenarios/audit/audit-page.ts';
 import { type Audited, auditRows } from '../../scenarios/audit/audited.ts';
 import { reportHtml, seedsHtml } from '../../scenarios/report/html.ts';
 import { Manifest } from '../../shared/protocol/manifest.ts';
 import { RoundReport } from '../../shared/protocol/report.ts';
 import { aManifest, aReport, someReports } from '../support/a-report.ts';
+import { aSubject } from '../support/a-subject.ts';
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const args = [
@@ -105,6 +109,14 @@ const pages: Readonly<Record<string, { html: string; sections: readonly string[]
   },
   audit: { html: auditHtml(anAudit('small, run small-1, model of round 3')), sections: ['attacks', 'text'] },
   'hostile-audit': { html: auditHtml(anAudit(attack)), sections: ['attacks', 'text'] },
+  assessment: {
+    html: assessHtml(assess(aSubject({ against: ['model'] }))),
+    sections: ['in-words', 'gaps', ...sectionIds, ...questionIds],
+  },
+  'hostile-assessment': {
+    html: assessHtml(assess(aSubject({ words: attack, against: [attack, 'model'] }))),
+    sections: ['in-words', ...sectionIds, ...questionIds],
+  },
   seeds: { html: seedsHtml(runs), sections: ['means', 'rounds', 'utility', 'leakage', 'seeds', 'claims'] },
 };
 
@@ -178,6 +190,7 @@ describe.runIf(existsSync(executablePath))('the report page in a browser', () =>
   test.each([
     ['hostile', attack],
     ['hostile-audit', `Audit: ${attack}`],
+    ['hostile-assessment', `Assessment: ${attack}`],
   ])('hostile text stays text in %s', async (name, heading) => {
     const { page, complaints } = await open(name, 1280);
     expect(await page.evaluate('globalThis.struck')).toBe(undefined);
@@ -207,6 +220,8 @@ describe.runIf(existsSync(executablePath))('the report page in a browser', () =>
     ['run', 'dark'],
     ['audit', 'light'],
     ['audit', 'dark'],
+    ['assessment', 'light'],
+    ['assessment', 'dark'],
   ] as const)('text of the %s can be read in the %s', async (name, scheme) => {
     const { page } = await open(name, 1280, scheme);
     expect(await page.evaluate<number>(leastContrast)).toBeGreaterThanOrEqual(4.5);

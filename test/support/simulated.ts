@@ -18,7 +18,7 @@ export async function simulated(
   name: string,
   seed: number,
   change: (scenario: Scenario) => Scenario = (scenario) => scenario,
-): Promise<ReportedRun> {
+): Promise<ReportedRun & { readonly directory: string }> {
   const directory = join(mkdtempSync(join(tmpdir(), `parley-${name}-`)), 'run');
   await simulate({
     scenario: change(loadScenario(`scenarios/catalog/${name}.yaml`)),
@@ -29,7 +29,7 @@ export async function simulated(
     observer: silent,
     signal: new AbortController().signal,
   });
-  return readRun(directory);
+  return { ...readRun(directory), directory };
 }
 
 /** The same scenario with its declared attack alone: most of a round on a large population is audits, which other tests are for. */

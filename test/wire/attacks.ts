@@ -2,6 +2,7 @@ import { sha256 } from '../../shared/crypto/encoding.ts';
 import { type Identity, identityFrom } from '../../shared/crypto/identity.ts';
 import { helloTo } from '../../shared/protocol/handshake.ts';
 import { chunkBytes, type Offer, type Reply } from '../../shared/protocol/messages.ts';
+import { protocolVersion } from '../../shared/protocol/plan.ts';
 import { sealed } from '../../shared/protocol/signed.ts';
 import { RoundIndex, RunId, SiteId } from '../../shared/units.ts';
 import { position } from '../support/ledger-positions.ts';
@@ -84,10 +85,10 @@ export function beforeHello(): [string, string, Attack][] {
       'PROTOCOL_MISMATCH',
       async (site) => {
         const hello = helloTo(await site.notice('challenge'), parties, alpha.identity, content);
-        return site.raw({ ...hello, protocolVersion: 4, proof: { of: 'something' } });
+        return site.raw({ ...hello, protocolVersion: protocolVersion + 1, proof: { of: 'something' } });
       },
     ],
-    ['a misshapen hello', 'MESSAGE_INVALID', (site) => site.raw({ type: 'hello', protocolVersion: 3 })],
+    ['a misshapen hello', 'MESSAGE_INVALID', (site) => site.raw({ type: 'hello', protocolVersion })],
   ];
 }
 
@@ -146,7 +147,7 @@ export function afterHello(): [string, string, Attack][] {
       (site) =>
         site.raw({
           type: 'hello',
-          protocolVersion: 3,
+          protocolVersion,
           site: 'mallory',
           publicKey: stranger.publicKey,
           nonce,

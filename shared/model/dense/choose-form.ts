@@ -1,5 +1,6 @@
 import type { DenseLayer } from '../dense-layers.ts';
 import { padded, rowBytes } from '../kernels/arena.ts';
+import type { ParameterMask } from '../mask.ts';
 import { factoredBytes } from './factored.ts';
 import { ownWeightsBytes } from './own-weights.ts';
 
@@ -29,6 +30,23 @@ export function isFactored(layer: DenseLayer, isFirst: boolean, load: UserLoad):
   const repeated = isFirst ? 0.1 * (numSteps - 1) * numRecords * size : 0;
   const own = 0.25 * numRows * size + 1.7 * size + repeated + 200 * numSteps;
   return factored < own;
+}
+
+/**
+ * The same where a mask freezes some of a layer's weights: then every user has weights of her own, since a step under a mask is no
+ * sum of few rank-one terms.
+ */
+export function ownWhereFrozen(chooseForm: ChooseForm, mask: ParameterMask | undefined): ChooseForm {
+  if (!mask) return chooseForm;
+  return (layer, isFirst, load) => !isFrozen(layer, mask) && chooseForm(layer, isFirst, load);
+}
+
+function isFrozen(
+  { inputs, units, kernelOffset, biasOffset }: DenseLayer,
+  { flags }: ParameterMask,
+): boolean {
+  const kernel = flags.subarray(kernelOffset, kernelOffset + inputs * units);
+  return kernel.includes(0) || flags.subarray(biasOffset, biasOffset + units).includes(0);
 }
 
 /** Working memory in bytes and multiplications that one user adds to a group, roughly. */

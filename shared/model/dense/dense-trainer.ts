@@ -3,10 +3,11 @@ import { ParleyError } from '../../errors.ts';
 import { ClipNorm } from '../../units.ts';
 import { assertDenseFollows } from '../defence-fit.ts';
 import { type DenseLayer, denseStack } from '../dense-layers.ts';
+import { knownArithmetic } from '../kernels/kernels.ts';
 import type { LocalResult, LocalTask, LocalTrainer } from '../local-trainer.ts';
 import type { ModelSpec } from '../spec.ts';
 import { checkTask } from '../user-loop.ts';
-import { type ChooseForm, isFactored } from './choose-form.ts';
+import { type ChooseForm, isFactored, ownWhereFrozen } from './choose-form.ts';
 import { cutGroups, type Group, groupWork } from './groups.ts';
 import { inlineCrew } from './inline-crew.ts';
 import { hasWorkerProgram } from './start-worker.ts';
@@ -44,11 +45,11 @@ export function denseTrainer(spec: ModelSpec, options: DenseOptions = {}): Local
   }
   const layers = [...stack.hidden, stack.output];
   const { groupBytes: maxBytes = usualGroupBytes, chooseForm = isFactored } = options;
-  const grouping = { layers, chooseForm, maxBytes };
   const crewFor = makeCrews(layers, options.workers ?? 'auto');
   const train = async (task: LocalTask): Promise<LocalResult> => {
     checkTask(task, spec);
     assertDenseFollows(task.plan.defence);
+    const grouping = { layers, chooseForm: ownWhereFrozen(chooseForm, task.mask), maxBytes };
     const groups = cutGroups(task, grouping);
     const total = makeTotal(task.users.length, task.parameters.length);
     await crewFor(groups).train({
@@ -76,9 +77,10 @@ export function denseTrainer(spec: ModelSpec, options: DenseOptions = {}): Local
 
 const none: Group = { members: [], numSteps: 0, factored: [], work: 0 };
 
-function roundWork({ parameters, shard, plan, round, clipNorm }: LocalTask): RoundWork {
+function roundWork({ parameters, mask, shard, plan, round, clipNorm }: LocalTask): RoundWork {
   return {
     parameters,
+    flags: mask?.flags,
     features: shard.features,
     labels: shard.labels,
     plan,
@@ -112,5 +114,6 @@ function makeCrews(
 
 function describe(workers: number | 'auto'): string {
   const threads = workers === 'auto' ? 'one thread per core for large tasks' : `threads: ${workers}`;
-  return `WebAssembly (SIMD), ${threads}`;
+  const vectors = knownArithmetic().includes('fused') ? 'relaxed SIMD' : 'SIMD';
+  return `WebAssembly (${vectors}), ${threads}`;
 }

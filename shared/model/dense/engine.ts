@@ -23,7 +23,7 @@ export function engineMaker(layers: readonly DenseLayer[]): (round: RoundWork) =
   const empty = machine.arena.mark();
   return (round) => {
     machine.arena.release(empty);
-    const shared = layers.map((layer) => shareLayer(machine, layer, round.parameters));
+    const shared = layers.map((layer) => shareLayer(machine, layer, round));
     const ready = machine.arena.mark();
     return {
       train: (work) => {

@@ -1,5 +1,5 @@
 import type { DenseLayer } from '../dense-layers.ts';
-import type { LocalTask } from '../local-trainer.ts';
+import type { LocalPlan, LocalTask } from '../local-trainer.ts';
 import { forEachStep } from '../steps.ts';
 import { userRng } from '../user-loop.ts';
 import { type ChooseForm, loadSize, type UserLoad } from './choose-form.ts';
@@ -28,75 +28,84 @@ export interface Grouping {
 }
 
 /**
- * Cuts the drawn users into groups by steps, records and the order of the users. Depends on the task alone: not on the number of
- * workers. Users without records are in none.
+ * Cuts the drawn users into groups by records and the order of the users. Depends on the task alone: not on the number of workers.
+ * Users without records are in none.
  */
-export function cutGroups(task: LocalTask, { layers, chooseForm, maxBytes }: Grouping): Group[] {
-  const loads = Array.from(task.users, (user, member) => ({ member, load: loadOf(task, user) }));
-  loads.sort((a, b) => compare(a.load, b.load) || a.member - b.member);
+export function cutGroups(task: LocalTask, grouping: Grouping): Group[] {
   const groups: (Group & { members: number[]; work: number })[] = [];
   let bytes = 0;
-  let latest: UserLoad | undefined;
-  let factored: readonly boolean[] = [];
-  let size = { bytes: 0, work: 0 };
-  for (const { member, load } of loads) {
-    if (load.numRecords === 0) continue;
-    if (!isSameLoad(load, latest)) {
-      latest = load;
-      factored = layers.map((layer, index) => chooseForm(layer, index === 0, load));
-      size = loadSize(layers, factored, load);
-    }
-    const group = groups.at(-1);
-    bytes += size.bytes;
-    const fits = bytes <= maxBytes && (group?.work ?? 0) + size.work <= workLimit;
-    if (fits && group?.numSteps === load.numSteps && sameForms(group.factored, factored)) {
-      group.members.push(member);
-      group.work += size.work;
-    } else {
-      groups.push({ members: [member], numSteps: load.numSteps, factored, work: size.work });
-      bytes = size.bytes;
+  for (const { load, members } of byLoad(task)) {
+    const { numSteps } = load;
+    const factored = grouping.layers.map((layer, index) => grouping.chooseForm(layer, index === 0, load));
+    const size = loadSize(grouping.layers, factored, load);
+    for (const member of members) {
+      const group = groups.at(-1);
+      bytes += size.bytes;
+      const fits = bytes <= grouping.maxBytes && (group?.work ?? 0) + size.work <= workLimit;
+      if (fits && group?.numSteps === numSteps && sameForms(group.factored, factored)) {
+        group.members.push(member);
+        group.work += size.work;
+      } else {
+        groups.push({ members: [member], numSteps, factored, work: size.work });
+        bytes = size.bytes;
+      }
     }
   }
   return groups;
+}
+
+/** The drawn users who have records, by how many: that decides all of a user's load. The fewest first. */
+function byLoad(task: LocalTask): { readonly load: UserLoad; readonly members: readonly number[] }[] {
+  const byRecords = new Map<number, number[]>();
+  for (const [member, user] of task.users.entries()) {
+    const numRecords = numRecordsOf(task, user);
+    const members = byRecords.get(numRecords);
+    if (members) members.push(member);
+    else if (numRecords > 0) byRecords.set(numRecords, [member]);
+  }
+  const ascending = [...byRecords].sort(([a], [b]) => a - b);
+  return ascending.map(([numRecords, members]) => ({ load: loadOf(task.plan, numRecords), members }));
 }
 
 function sameForms(a: readonly boolean[], b: readonly boolean[]): boolean {
   return a.every((form, index) => form === b[index]);
 }
 
-function isSameLoad(a: UserLoad, b: UserLoad | undefined): boolean {
-  return a.numRecords === b?.numRecords && a.numSteps === b.numSteps;
-}
-
-function compare(a: UserLoad, b: UserLoad): number {
-  return a.numSteps - b.numSteps || a.numRecords - b.numRecords;
-}
-
-function loadOf({ shard, plan }: LocalTask, user: number): UserLoad {
+function numRecordsOf({ shard, plan }: LocalTask, user: number): number {
   const all = (shard.userOffsets[user + 1] ?? 0) - (shard.userOffsets[user] ?? 0);
-  const numRecords = Math.min(all, plan.maxRecordsPerUser);
+  return Math.min(all, plan.maxRecordsPerUser);
+}
+
+function loadOf(plan: LocalPlan, numRecords: number): UserLoad {
   const size = plan.batchSize === 'all' ? numRecords : plan.batchSize;
-  const numSteps = plan.epochs * Math.ceil(numRecords / Math.max(1, size));
+  const numSteps = plan.epochs * Math.ceil(numRecords / size);
   return { numRecords, numSteps, numRows: plan.epochs * numRecords };
 }
 
 /** What a group's training needs; draws its users' shuffles. */
 export function groupWork(task: LocalTask, { members, numSteps, factored }: Group): GroupWork {
   const { shard, plan } = task;
-  const users = members.map((member) => task.users[member] ?? 0);
-  const starts = Int32Array.from(users, (user) => shard.userOffsets[user] ?? 0);
-  const counts = Int32Array.from(users, (user) => loadOf(task, user).numRecords);
+  const users = Int32Array.from(members);
+  const [starts, counts] = [new Int32Array(users.length), new Int32Array(users.length)];
+  const weights = new Float64Array(users.length).fill(1);
+  for (let index = 0; index < users.length; index++) {
+    const user = task.users[users[index] ?? 0] ?? 0;
+    users[index] = user;
+    starts[index] = shard.userOffsets[user] ?? 0;
+    counts[index] = numRecordsOf(task, user);
+    if (task.weights) weights[index] = task.weights[user] ?? 1;
+  }
   return {
     numSteps,
     factored,
     starts,
     counts,
     orders: numSteps === plan.epochs ? undefined : ordersOf(task, users, counts),
-    weights: Float64Array.from(users, (user) => task.weights?.[user] ?? 1),
+    weights,
   };
 }
 
-function ordersOf(task: LocalTask, users: readonly number[], counts: Int32Array): Int32Array {
+function ordersOf(task: LocalTask, users: Int32Array, counts: Int32Array): Int32Array {
   const { plan } = task;
   const orders = new Int32Array(plan.epochs * counts.reduce((sum, count) => sum + count, 0));
   let end = 0;

@@ -1,6 +1,7 @@
 import type { Activation, DenseLayer } from '../dense-layers.ts';
 import { type Arena, padded, type Rows, rowBytes } from '../kernels/arena.ts';
 import type { Kernels } from '../kernels/kernels.ts';
+import type { RoundWork } from './work.ts';
 
 /** Kernels and the room that they work in. */
 export interface Machine {
@@ -20,6 +21,8 @@ export interface SharedLayer {
   readonly packedTransposed: number;
   /** L2 norm of `weights`. */
   readonly norm: number;
+  /** Indices among the padded values of `weights` of those that stay as received, ascending. */
+  readonly frozen: Int32Array;
 }
 
 /** How `activate` and `multiplySlope` know an activation. */
@@ -34,7 +37,7 @@ export const activationKind: Readonly<Record<Activation, number>> = {
 export function shareLayer(
   { kernels, arena }: Machine,
   layer: DenseLayer,
-  parameters: Float32Array,
+  { parameters, flags }: Pick<RoundWork, 'parameters' | 'flags'>,
 ): SharedLayer {
   const { inputs, units, kernelOffset, biasOffset } = layer;
   const weights = arena.zeroRows(inputs + 1, units);
@@ -50,7 +53,21 @@ export function shareLayer(
   kernels.pack(units, inputs, weights.at, 4, weights.row, packedTransposed);
   const { row } = weights;
   const norm = Math.sqrt(kernels.innerProduct(inputs + 1, units, weights.at, row, weights.at, row));
-  return { layer, weights, length, packed, packedTransposed, norm };
+  const frozen = flags ? frozenPlaces(layer, flags) : new Int32Array(0);
+  return { layer, weights, length, packed, packedTransposed, norm, frozen };
+}
+
+function frozenPlaces(
+  { inputs, units, kernelOffset, biasOffset }: DenseLayer,
+  flags: Uint8Array,
+): Int32Array {
+  const places: number[] = [];
+  for (let row = 0; row <= inputs; row++) {
+    const start = row < inputs ? kernelOffset + row * units : biasOffset;
+    for (let unit = 0; unit < units; unit++)
+      if (flags[start + unit] === 0) places.push(row * padded(units) + unit);
+  }
+  return Int32Array.from(places);
 }
 
 function panelBytes(steps: number, columns: number): number {

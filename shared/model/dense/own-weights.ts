@@ -97,6 +97,15 @@ function descend(state: OwnWeights, { step, user }: Turn, input: Rows, gradient:
   kernels.multiply(...([...sizes, ...left, from, 32, gradient.row, ...to, -learningRate, decay] as const));
   const bias = rowAt(weights, inputs);
   kernels.addRows(count, padded(units), from, gradient.row, bias, -learningRate, decay);
+  keepFrozen(state, weights);
+}
+
+/** Whatever a step made of them. */
+function keepFrozen({ arena, shared }: OwnWeights, weights: Rows): void {
+  if (shared.frozen.length === 0) return;
+  const received = arena.floats(shared.weights.at, shared.length);
+  const own = arena.floats(weights.at, shared.length);
+  for (const place of shared.frozen) own[place] = received[place] ?? 0;
 }
 
 function measure(state: OwnWeights, user: number): UpdateSize {

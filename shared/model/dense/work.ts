@@ -5,6 +5,8 @@ import type { LocalPlan } from '../local-trainer.ts';
 export interface RoundWork {
   /** Received parameters, shape (numParams,). */
   readonly parameters: Float32Array;
+  /** Shape (numParams,), 0 for parameters that stay as received; undefined where all are trained. */
+  readonly flags: Uint8Array | undefined;
   /** The shard's features, shape (records, numFeatures), and labels. */
   readonly features: Float32Array;
   readonly labels: Int32Array;

@@ -1,4 +1,4 @@
-import { kernelsBase64 } from './binary.ts';
+import { fusedKernels, plainKernels } from './binary.ts';
 
 /**
  * The WebAssembly kernels (assembly/ documents each). Pointers and strides are in bytes of `memory`, `m`, `n` and `k` in
@@ -86,13 +86,33 @@ interface Memory {
 declare const WebAssembly: {
   readonly Module: new (binary: Uint8Array) => object;
   readonly Instance: new (module: object) => { readonly exports: unknown };
+  readonly validate: (binary: Uint8Array) => boolean;
 };
 
-let compiled: object | undefined;
+/**
+ * How products are added: `plain` rounds product and sum, `fused` rounds once (relaxed SIMD, which Node 22 and later know). The
+ * last bits of a result differ between the two, and nothing else.
+ */
+export type Arithmetic = 'plain' | 'fused';
+
+let known: readonly Arithmetic[] | undefined;
+
+/** What this Node can run, the fastest first. */
+export function knownArithmetic(): readonly Arithmetic[] {
+  known ??= WebAssembly.validate(binaryOf('fused')) ? ['fused', 'plain'] : ['plain'];
+  return known;
+}
+
+const compiled = new Map<Arithmetic, object>();
 
 /** A fresh instance with memory of its own; compiled once in a thread. */
-export function loadKernels(): Kernels {
-  compiled ??= new WebAssembly.Module(Buffer.from(kernelsBase64, 'base64'));
+export function loadKernels(arithmetic: Arithmetic = knownArithmetic()[0] ?? 'plain'): Kernels {
+  const module = compiled.get(arithmetic) ?? new WebAssembly.Module(binaryOf(arithmetic));
+  compiled.set(arithmetic, module);
   // The compiler's output has exactly these exports; test/unit/model/kernels.test.ts calls every one.
-  return new WebAssembly.Instance(compiled).exports as Kernels;
+  return new WebAssembly.Instance(module).exports as Kernels;
+}
+
+function binaryOf(arithmetic: Arithmetic): Uint8Array {
+  return Buffer.from(arithmetic === 'fused' ? fusedKernels : plainKernels, 'base64');
 }

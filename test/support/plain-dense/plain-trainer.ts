@@ -61,6 +61,9 @@ function userTrainer(task: LocalTask, spec: ModelSpec, workspace: Workspace): Tr
         objectiveOf(plan.defence, { round, epoch, numClasses: numClasses(spec) }),
       );
       update(workspace, local, step, plan);
+      task.mask?.flags.forEach((flag, i) => {
+        if (flag === 0) local[i] = task.parameters[i] ?? 0;
+      });
     });
   };
 }
@@ -78,10 +81,12 @@ function propagate(workspace: Workspace, local: Float32Array, step: StepRecords)
   }
 }
 
-/** What enters a layer; the output layer's is dropped where a mask says so. */
+/** What enters a layer; the output layer's is noised, and dropped where a mask says so. */
 function inputOf(stage: Stage, { top }: Workspace, step: StepRecords): Float32Array {
   const input = stage.below?.output ?? step.features;
-  return stage === top && step.mask ? multiplyMask(input, step.mask) : input;
+  if (stage !== top) return input;
+  const noised = step.noise ? step.noise.map((noise, i) => noise + (input[i] ?? 0)) : input;
+  return step.mask ? multiplyMask(noised, step.mask) : noised;
 }
 
 /** Fill the output layer's gradient: the derivative of the objective by the logits. */

@@ -35,6 +35,8 @@ export interface StepRecords {
   readonly mixed?: Mixed | undefined;
   /** Factors for the output layer's input, shape (numRecords, its inputs). */
   readonly mask?: Float32Array | undefined;
+  /** Added to the output layer's input before that, the same shape. */
+  readonly noise?: Float32Array | undefined;
 }
 
 /** Room for steps of up to `maxRecords` records. */

@@ -77,7 +77,11 @@ describe('negativeControl', () => {
     const high = Float64Array.from({ length: 40 }, (_, i) => i + 100);
     const low = Float64Array.from({ length: 40 }, (_, i) => i);
     const stream = rng.fork('leaning');
-    const leaning = { ...stream, uint32: () => Math.floor(stream.uniform() ** 1.15 * 2 ** 32) };
+    const leaning = {
+      ...stream,
+      ahead: () => new Uint32Array(0),
+      uint32: () => Math.floor(stream.uniform() ** 1.15 * 2 ** 32),
+    };
     const control = await negativeControl(high, low, { rng: leaning, pause });
     expect(control).toMatchObject({ passed: false });
     expect(control.high).toBeGreaterThan(0.55);

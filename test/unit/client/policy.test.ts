@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkPlan, SitePolicy } from '../../../client/policy.ts';
 import { ParleyError } from '../../../shared/errors.ts';
+import { squareRootMatrix } from '../../../shared/privacy/banded-matrix.ts';
 import { aPlan, aPolicy, type PlanChange, userDp } from '../../support/a-site.ts';
 
 const relaxloss = { defence: { type: 'relaxloss', alpha: 0.5 } };
@@ -45,6 +46,21 @@ const refused: readonly (readonly [[string, string, string], PolicyChange, PlanC
   [['allowedDefences', 'none, relaxloss', 'hamp'], {}, { local: { defence: { type: 'hamp' } } }],
   [['allowedDefences', 'relaxloss', 'none'], { allowedDefences: ['relaxloss'] }, {}],
   [['allowedDefences', 'none at all', 'none'], { allowedDefences: [] }, {}],
+  [
+    ['allowedDefences', 'none, relaxloss', 'mist'],
+    { allowUnprotected: true },
+    { local: { silo: { type: 'mist' } }, protection: none },
+  ],
+  [
+    ['allowedDefences', 'mist', 'label-smoothing'],
+    { allowUnprotected: true, allowedDefences: ['mist'] },
+    { local: { silo: { type: 'mist' }, defence: { type: 'label-smoothing' } }, protection: none },
+  ],
+  [
+    ['allowUnprotected', 'false', 'no protection at all'],
+    { allowedDefences: ['mist'] },
+    { local: { silo: { type: 'mist' } }, protection: none },
+  ],
   [['allowedModels', 'a list of models', 'a model that is not in it'], { allowedModels: [] }, {}],
   [
     ['allowedModels', 'a list of models', 'a model that is not in it'],
@@ -74,6 +90,11 @@ const allowed: readonly [string, PolicyChange, PlanChange][] = [
     {},
   ],
   ['no protection where the site allows it', { allowUnprotected: true }, { protection: none }],
+  [
+    'training on all users together where the site allows that one and no protection',
+    { allowUnprotected: true, allowedDefences: ['selena'] },
+    { local: { silo: { type: 'selena' } }, protection: none },
+  ],
 ];
 
 describe('a site holds a plan against its policy', () => {
@@ -87,6 +108,28 @@ describe('a site holds a plan against its policy', () => {
       `round 4: this site's policy has ${rule} ${ours}, the plan has ${theirs}; only the site`,
     );
   });
+
+  test.each(['user-dp', 'user-dp-banded'])(
+    'refuses a silo-level defence beside %s, with the reason',
+    (type) => {
+      const matrix = squareRootMatrix({ rounds: 10, minSeparation: 5 });
+      const protection =
+        type === 'user-dp'
+          ? userDp()
+          : { type, mode: 'local', clipNorm: 0.25, noiseMultiplier: 9, matrix, delta: 1e-5 };
+      const plan = aPlan({ local: { silo: { type: 'mist' } }, protection });
+      expect(() => {
+        checkPlan(plan, aPolicy({ allowUnprotected: true, allowedDefences: ['mist'] }));
+      }).toThrow(
+        expect.objectContaining({
+          code: 'POLICY_REFUSED',
+          message: expect.stringContaining(
+            `mist trains on all users of a site together, so no user's`,
+          ) as unknown,
+        }),
+      );
+    },
+  );
 
   test.each(allowed)('allows %s', (_what, policy, plan) => {
     expect(() => {

@@ -8,6 +8,7 @@ import { type Hello, welcomeTo } from '../../../shared/protocol/handshake.ts';
 import { inProcessConnect } from '../../../shared/protocol/in-process.ts';
 import type { LedgerPosition } from '../../../shared/protocol/ledger-position.ts';
 import { type Notice, type Reply, Request } from '../../../shared/protocol/messages.ts';
+import { protocolVersion } from '../../../shared/protocol/plan.ts';
 import { sealed } from '../../../shared/protocol/signed.ts';
 import type { Connect, CoordinatorPort, Peer } from '../../../shared/protocol/transport.ts';
 import { secureRng } from '../../../shared/random/rng.ts';
@@ -46,9 +47,7 @@ function open(connect: Connect, change: Partial<Greeting> = {}): Heard {
     greeting: { site, identity, coordinatorKey: coordinator.publicKey, ledger: aLedger(3), ...change },
     connect,
     onOrder: (heard) => orders.push(heard),
-    onFatal: (error) => {
-      failed(error);
-    },
+    onFatal: failed,
     note: (text) => notes.push(text),
   });
   return { orders, notes, fatal, session };
@@ -58,7 +57,7 @@ function open(connect: Connect, change: Partial<Greeting> = {}): Heard {
 function aCoordinator(
   answer: (request: Request, peer: Peer) => Reply,
   before: readonly unknown[] = [],
-  version = 3,
+  version: number = protocolVersion,
 ): CoordinatorPort {
   return {
     connect: (peer) => {
@@ -144,7 +143,7 @@ describe('a site and its coordinator', () => {
     const welcome = welcomeBy(coordinator);
     const other = open(inProcessConnect(aCoordinator(welcome)), { run: RunId.parse('run-2') });
     expect(await other.fatal).toMatchObject({ code: 'RUN_MISMATCH' });
-    const newer = open(inProcessConnect(aCoordinator(welcome, [], 4)));
+    const newer = open(inProcessConnect(aCoordinator(welcome, [], protocolVersion + 1)));
     expect(await newer.fatal).toMatchObject({ code: 'PROTOCOL_MISMATCH' });
     await Promise.all([other.session.close(), newer.session.close()]);
   });

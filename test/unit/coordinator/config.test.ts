@@ -63,6 +63,20 @@ describe('the promise of a federation', () => {
     );
   });
 
+  test.each([
+    { ...userDp, noiseMultiplier: 1.5 },
+    { type: 'user-dp-banded', clipNorm: 0.5, minSeparation: 4, delta: 1e-6, noiseMultiplier: 9 },
+  ])('is none that training on all users together would break', (protection) => {
+    const local = { epochs: 1, batchSize: 'all', learningRate: 0.5, silo: { type: 'selena' } };
+    expect(() => protectionOf(withProtection(protection, { local }))).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining(`${protection.type} would promise what does not hold`) as unknown,
+      }),
+    );
+    expect(protectionOf(withProtection({ type: 'none' }, { local })).type).toBe('none');
+  });
+
   test('no protection needs no figures', () => {
     expect(protectionOf(withProtection({ type: 'none' }))).toEqual({
       type: 'none',

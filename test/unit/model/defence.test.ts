@@ -6,7 +6,9 @@ import {
   defenceTypes,
   type SingleDefence,
 } from '../../../shared/model/defence.ts';
+import { LocalPlan } from '../../../shared/model/local-trainer.ts';
 import { objectiveOf } from '../../../shared/model/objective.ts';
+import { siloTypes } from '../../../shared/model/silo/silo-defence.ts';
 
 const parts = {
   relaxloss: { type: 'relaxloss', alpha: 1 },
@@ -16,6 +18,7 @@ const parts = {
   dropout: { type: 'dropout', rate: 0.5 },
   mixup: { type: 'mixup' },
   'input-noise': { type: 'input-noise', stdDev: 1 },
+  'representation-noise': { type: 'representation-noise', stdDev: 1 },
   none: { type: 'none' },
 };
 
@@ -36,6 +39,7 @@ describe('a combination', () => {
   test.each([
     ['relaxloss', 'dropout'],
     ['relaxloss', 'input-noise'],
+    ['relaxloss', 'representation-noise'],
     ['label-smoothing', 'confidence-penalty'],
     ['hamp', 'mixup'],
     ['mixup', 'dropout'],
@@ -72,6 +76,53 @@ describe('a combination', () => {
   });
 });
 
+describe('training on all users together', () => {
+  const planned = (silo: unknown, defence: unknown = { type: 'none' }) =>
+    LocalPlan.safeParse({ epochs: 1, batchSize: 'all', learningRate: 1, silo, defence });
+  const recordDp = {
+    ...{ type: 'record-dp-sgd', clipNorm: 1, noiseMultiplier: 1, samplingRate: 0.1, steps: 5 },
+    ...{ recordsPerStep: 20, delta: 1e-5 },
+  };
+
+  test('is silo-level, whichever defence it is, and has the defaults of the papers where there are any', () => {
+    expect(siloTypes.map(defenceClass)).toEqual(siloTypes.map(() => 'silo-level'));
+    expect(planned({ type: 'selena' }).data?.silo).toMatchObject({ submodels: 25, nonMemberOf: 10 });
+    for (const type of siloTypes)
+      expect(planned(type === 'record-dp-sgd' ? recordDp : { type }).success).toBe(true);
+  });
+
+  test.each(['label-smoothing', 'confidence-penalty', 'hamp'] as const)('takes the loss of %s', (type) => {
+    expect(planned(recordDp, parts[type]).success).toBe(true);
+  });
+
+  test.each(['relaxloss', 'dropout', 'mixup', 'input-noise'] as const)(
+    'refuses %s with the reason',
+    (type) => {
+      const both = { type: 'combined', defences: [parts[type], parts.hamp] };
+      for (const defence of type === 'relaxloss' ? [parts[type]] : [parts[type], both]) {
+        const { error } = planned({ type: 'mist' }, defence);
+        expect(error?.issues[0]?.message).toContain(
+          `mist and ${type} do not combine: ${type} is about the steps of one user`,
+        );
+      }
+    },
+  );
+
+  test.each([
+    { type: 'mist', groups: 1 },
+    { type: 'mist', weight: -1 },
+    { type: 'selena', submodels: 5 },
+    { type: 'selena', submodels: 4, nonMemberOf: 4 },
+    { type: 'distillation', keep: 0 },
+    { type: 'adversarial', attackSteps: 0 },
+    { ...recordDp, samplingRate: 0 },
+    { type: 'record-dp-sgd' },
+    { type: 'relaxloss', alpha: 1 },
+  ])('refuses %j', (silo) => {
+    expect(planned(silo).success).toBe(false);
+  });
+});
+
 test('parameters outside their range are refused', () => {
   const wrong: readonly Partial<Record<keyof SingleDefence, unknown> & Record<string, unknown>>[] = [
     { type: 'label-smoothing', smoothing: 1 },
@@ -81,6 +132,7 @@ test('parameters outside their range are refused', () => {
     { type: 'dropout' },
     { type: 'mixup', concentration: 2 },
     { type: 'input-noise', stdDev: 0 },
+    { type: 'representation-noise' },
     { type: 'selena' },
   ];
   for (const defence of wrong) expect(Defence.safeParse(defence).success).toBe(false);

@@ -1,13 +1,23 @@
+import { setFlagsFromString } from 'node:v8';
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { makeArena, type Rows } from '../../../shared/model/kernels/arena.ts';
-import { loadKernels } from '../../../shared/model/kernels/kernels.ts';
+import { type Arithmetic, loadKernels } from '../../../shared/model/kernels/kernels.ts';
+
+// Node 20 knows relaxed vectors behind a flag only: with it, both binaries are tested on every Node.
+if (process.versions.node.startsWith('20.')) setFlagsFromString('--experimental-wasm-relaxed-simd');
 
 /** Matrices in and out of the kernels' memory, and the plain loops in float64 that they are compared with. */
-export const kernels = loadKernels();
-export const arena = makeArena(kernels);
+export let kernels = loadKernels('plain');
+export let arena = makeArena(kernels);
 /** Everything that an example took is given back here. */
 export const start = arena.mark();
+
+/** Fresh kernels of one kind for the tests that follow. */
+export function takeKernels(arithmetic: Arithmetic): void {
+  kernels = loadKernels(arithmetic);
+  arena = makeArena(kernels);
+}
 
 export type Plain = number[][];
 

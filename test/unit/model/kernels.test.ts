@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { padded, rowBytes } from '../../../shared/model/kernels/arena.ts';
 import {
   arena,
@@ -12,6 +12,7 @@ import {
   put,
   size,
   start,
+  takeKernels,
   transposed,
 } from './kernel-room.ts';
 
@@ -29,7 +30,11 @@ const factors = fc.tuple(size, size, size).chain(([m, n, k]) =>
   }),
 );
 
-describe('float32 products', () => {
+describe.each(['plain', 'fused'] as const)('float32 products, %s', (arithmetic) => {
+  beforeAll(() => {
+    takeKernels(arithmetic);
+  });
+
   test('multiply: a plain, transposed; b packed, packed from its transpose, row-major', () => {
     check(factors, ({ m, n, k, a, b, c, alpha, beta }) => {
       const want = product(a, b, n).map((row, i) => row.map((x, j) => alpha * x + beta * c[i]![j]!));
@@ -78,7 +83,11 @@ describe('float32 products', () => {
   });
 });
 
-describe('rows', () => {
+describe.each(['plain', 'fused'] as const)('rows, %s', (arithmetic) => {
+  beforeAll(() => {
+    takeKernels(arithmetic);
+  });
+
   test('activations and their slopes; padding becomes zero', () => {
     const functions: readonly ((x: number) => number)[] = [
       (x) => x,

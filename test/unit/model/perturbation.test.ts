@@ -49,14 +49,14 @@ describe('a step under', () => {
   });
 
   test('input noise has mean 0 and the standard deviation asked for, in features alone', () => {
-    const { features, labels, mixed, mask } = perturbed({ type: 'input-noise', stdDev: 0.5 })!;
+    const { features, labels, mixed, mask, noise: deep } = perturbed({ type: 'input-noise', stdDev: 0.5 })!;
     const noise = features.map((value, i) => value - step.features[i]!);
     const mean = noise.reduce((sum, value) => sum + value, 0) / noise.length;
     const variance = noise.reduce((sum, value) => sum + value ** 2, 0) / noise.length;
     // Five standard errors of each.
     expect(Math.abs(mean)).toBeLessThan((5 * 0.5) / 200);
     expect(Math.abs(variance - 0.25)).toBeLessThan(5 * 0.25 * Math.sqrt(2 / 40_000));
-    expect([labels, mixed, mask]).toEqual([step.labels, undefined, undefined]);
+    expect([labels, mixed, mask, deep]).toEqual([step.labels, undefined, undefined, undefined]);
   });
 
   test('dropout drops the rate asked for and keeps the mean', () => {
@@ -66,6 +66,16 @@ describe('a step under', () => {
     expect(Math.abs(dropped / 20_000 - 0.2)).toBeLessThan(5 * Math.sqrt(0.16 / 20_000));
     expect(new Set(mask)).toEqual(new Set([0, Math.fround(1.25)]));
     expect(features).toEqual(step.features);
+  });
+
+  test('representation noise has mean 0 and the standard deviation asked for, beside the records', () => {
+    const { noise, features, mask } = perturbed({ type: 'representation-noise', stdDev: 0.5 }, 10)!;
+    expect(noise).toHaveLength(40_000);
+    const mean = noise!.reduce((sum, value) => sum + value, 0) / 40_000;
+    const variance = noise!.reduce((sum, value) => sum + value ** 2, 0) / 40_000;
+    expect(Math.abs(mean)).toBeLessThan((5 * 0.5) / 200);
+    expect(Math.abs(variance - 0.25)).toBeLessThan(5 * 0.25 * Math.sqrt(2 / 40_000));
+    expect([features, mask]).toEqual([step.features, undefined]);
   });
 
   test('several changes of one kind each differs from step to step', () => {
@@ -94,6 +104,7 @@ const random = [
   { type: 'dropout', rate: 0.4 },
   { type: 'mixup', concentration: 0.6 },
   { type: 'input-noise', stdDev: 0.3 },
+  { type: 'representation-noise', stdDev: 0.4 },
   {
     type: 'combined',
     defences: [
@@ -107,6 +118,7 @@ const random = [
       { type: 'mixup' },
       { type: 'hamp' },
       { type: 'input-noise', stdDev: 0.1 },
+      { type: 'representation-noise', stdDev: 0.2 },
       { type: 'dropout', rate: 0.2 },
     ],
   },

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { padded, type Rows } from '../../../shared/model/kernels/arena.ts';
 import {
   arena,
@@ -13,11 +13,16 @@ import {
   put,
   size,
   start,
+  takeKernels,
   transposed,
 } from './kernel-room.ts';
 
 /** The float64 kernels against plain loops, on shapes with every kind of edge. */
-describe('float64', () => {
+describe.each(['plain', 'fused'] as const)('float64, %s', (arithmetic) => {
+  beforeAll(() => {
+    takeKernels(arithmetic);
+  });
+
   test('widen, gram, mirror, narrowPlusOne', () => {
     check(
       fc.tuple(size, size).chain(([m, k]) => fc.record({ a: matrix(m, k), k: fc.constant(k) })),

@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Rng, secureRng, seededRng } from '../../../shared/random/rng.ts';
+import { type Rng, secureRng, seededRng, takeWords } from '../../../shared/random/rng.ts';
 import { Seed } from '../../../shared/units.ts';
 
 const seeded = (seed: number): Rng => seededRng(Seed.parse(seed));
@@ -30,6 +30,21 @@ describe('seededRng', () => {
   test('skips and repeats nothing where one block of the key stream ends and the next begins', () => {
     const count = (2 ** 10 + 2 * 2 ** 16) / 4 + 5;
     expect(words(seeded(7), count)).toEqual(keyStreamOfSeed7(count));
+  });
+
+  test('takes many words at once: those that would have come one by one', () => {
+    fc.assert(
+      fc.property(seeds, fc.array(fc.nat(40_000), { maxLength: 5 }), (seed, lengths) => {
+        const [one, other] = [seeded(seed), seeded(seed)];
+        for (const length of lengths) {
+          const taken = new Uint32Array(length);
+          takeWords(one, taken);
+          expect(taken).toEqual(Uint32Array.from(words(other, length)));
+          expect(one.uint32()).toBe(other.uint32());
+        }
+      }),
+      { numRuns: 20 },
+    );
   });
 
   test('repeats: same seed, same numbers of every kind', () => {

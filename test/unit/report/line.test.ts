@@ -34,6 +34,21 @@ describe('the line of a round', () => {
     expect(roundLine(designRound())).toBe(designLine);
   });
 
+  test('carries the stamp of silo-level training, and a record’s epsilon by its name', () => {
+    const silo = { stamp: 'not user-level private', defence: 'mist' } as const;
+    expect(roundLine(RoundReport.parse({ ...designRound(), silo }))).toContain(
+      '  not user-level private (mist)  ',
+    );
+    const recordLevel = { epsilon: 2.381, rdp: 2.6, delta: 1e-5 };
+    const ofRecords = RoundReport.parse({
+      ...designRound(),
+      silo: { ...silo, defence: 'record-dp-sgd', recordLevel },
+    });
+    expect(roundLine(ofRecords)).toContain(
+      'not user-level private (record-dp-sgd: eps 2.39 of one record, d=1e-5)',
+    );
+  });
+
   test('says n/a where nothing could be tested', () => {
     const report = designRound();
     const line = roundLine({

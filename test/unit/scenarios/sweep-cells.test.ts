@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { loadGrid } from '../../../scenarios/sweep/grid.ts';
 import { sweepOf } from '../../../scenarios/sweep/jobs.ts';
 import { merged, withValueAt } from '../../../scenarios/sweep/merge.ts';
+import { siloTypes } from '../../../shared/model/silo/silo-defence.ts';
 import { catalogueFiles } from '../../support/catalogue.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -168,11 +169,12 @@ describe("the catalogue's grids", () => {
   test('defences.yaml has every defence that training offers, five seeds and three federations', () => {
     const { cells, jobs } = sweepOf(loadGrid('scenarios/catalog/defences.yaml'), '0.1.0');
     const types = cells.flatMap(({ scenario: { federation } }) => {
-      const { defence, l2 } = federation.local;
+      const { defence, l2, silo } = federation.local;
       const parts = defence.type === 'combined' ? defence.defences : [defence];
       return [
         ...parts.map(({ type }): string => type),
         ...(l2 > 0 ? ['l2'] : []),
+        ...(silo ? [silo.type] : []),
         ...(federation.earlyStopping ? ['early stopping'] : []),
         federation.protection.type,
       ];
@@ -189,15 +191,15 @@ describe("the catalogue's grids", () => {
           'hamp',
           'mixup',
         ],
-        ...['input-noise', 'relaxloss', 'user-dp'],
+        ...['input-noise', 'relaxloss', 'user-dp', ...siloTypes],
       ].sort(),
     );
     expect(new Set(cells.map(({ base: name }) => name)).size).toBe(3);
     expect(jobs).toHaveLength(5 * cells.length);
     for (const { scenario } of cells) {
       const { allowedDefences } = scenario.sites.policy;
-      const { defence } = scenario.federation.local;
-      const parts = defence.type === 'combined' ? defence.defences : [defence];
+      const { defence, silo } = scenario.federation.local;
+      const parts = defence.type === 'combined' ? defence.defences : [silo ?? defence];
       expect(allowedDefences).toEqual(expect.arrayContaining(parts.map(({ type }) => type)));
     }
   });

@@ -3,6 +3,8 @@
  * Pointers and strides are in bytes.
  */
 
+import { wideMadd } from './madd';
+
 /** `to` (rows, columns) float64 = `from` float32; columns is a multiple of four. */
 export function widen(rows: i32, columns: i32, from: usize, fromRow: usize, to: usize, toRow: usize): void {
   for (let i = 0; i < rows; i++) {
@@ -33,8 +35,8 @@ export function gram(
       const right = b + <usize>j * row;
       let s0 = f64x2.splat(0), s1 = f64x2.splat(0);
       for (let p: usize = 0; p < end; p += 32) {
-        s0 = f64x2.add(s0, f64x2.mul(v128.load(left + p), v128.load(right + p)));
-        s1 = f64x2.add(s1, f64x2.mul(v128.load(left + p, 16), v128.load(right + p, 16)));
+        s0 = wideMadd(v128.load(left + p), v128.load(right + p), s0);
+        s1 = wideMadd(v128.load(left + p, 16), v128.load(right + p, 16), s1);
       }
       store<f64>(to + (<usize>j << 3), wideTotal(f64x2.add(s0, s1)));
     }
@@ -50,14 +52,14 @@ function fourWideDots(left: usize, b0: usize, row: usize, end: usize, to: usize)
   for (let p: usize = 0; p < end; p += 32) {
     const x = v128.load(left + p);
     const y = v128.load(left + p, 16);
-    s0 = f64x2.add(s0, f64x2.mul(x, v128.load(b0 + p)));
-    t0 = f64x2.add(t0, f64x2.mul(y, v128.load(b0 + p, 16)));
-    s1 = f64x2.add(s1, f64x2.mul(x, v128.load(b1 + p)));
-    t1 = f64x2.add(t1, f64x2.mul(y, v128.load(b1 + p, 16)));
-    s2 = f64x2.add(s2, f64x2.mul(x, v128.load(b2 + p)));
-    t2 = f64x2.add(t2, f64x2.mul(y, v128.load(b2 + p, 16)));
-    s3 = f64x2.add(s3, f64x2.mul(x, v128.load(b3 + p)));
-    t3 = f64x2.add(t3, f64x2.mul(y, v128.load(b3 + p, 16)));
+    s0 = wideMadd(x, v128.load(b0 + p), s0);
+    t0 = wideMadd(y, v128.load(b0 + p, 16), t0);
+    s1 = wideMadd(x, v128.load(b1 + p), s1);
+    t1 = wideMadd(y, v128.load(b1 + p, 16), t1);
+    s2 = wideMadd(x, v128.load(b2 + p), s2);
+    t2 = wideMadd(y, v128.load(b2 + p, 16), t2);
+    s3 = wideMadd(x, v128.load(b3 + p), s3);
+    t3 = wideMadd(y, v128.load(b3 + p, 16), t3);
   }
   store<f64>(to, wideTotal(f64x2.add(s0, t0)));
   store<f64>(to, wideTotal(f64x2.add(s1, t1)), 8);
@@ -144,8 +146,8 @@ export function differenceNorm(length: i32, local: usize, received: usize): f64 
     const update = f32x4.sub(v128.load(local), v128.load(received));
     const low = f64x2.promote_low_f32x4(update);
     const high = f64x2.promote_low_f32x4(v128.shuffle<i32>(update, update, 2, 3, 2, 3));
-    s0 = f64x2.add(s0, f64x2.mul(low, low));
-    s1 = f64x2.add(s1, f64x2.mul(high, high));
+    s0 = wideMadd(low, low, s0);
+    s1 = wideMadd(high, high, s1);
     local += 16;
     received += 16;
   }
@@ -218,17 +220,17 @@ function outerTile(count: i32, a: usize, b: usize, sum: usize, sumRow: usize): v
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
     let x = v128.load64_splat(a);
-    c00 = f64x2.add(c00, f64x2.mul(x, b0));
-    c01 = f64x2.add(c01, f64x2.mul(x, b1));
+    c00 = wideMadd(x, b0, c00);
+    c01 = wideMadd(x, b1, c01);
     x = v128.load64_splat(a, 8);
-    c10 = f64x2.add(c10, f64x2.mul(x, b0));
-    c11 = f64x2.add(c11, f64x2.mul(x, b1));
+    c10 = wideMadd(x, b0, c10);
+    c11 = wideMadd(x, b1, c11);
     x = v128.load64_splat(a, 16);
-    c20 = f64x2.add(c20, f64x2.mul(x, b0));
-    c21 = f64x2.add(c21, f64x2.mul(x, b1));
+    c20 = wideMadd(x, b0, c20);
+    c21 = wideMadd(x, b1, c21);
     x = v128.load64_splat(a, 24);
-    c30 = f64x2.add(c30, f64x2.mul(x, b0));
-    c31 = f64x2.add(c31, f64x2.mul(x, b1));
+    c30 = wideMadd(x, b0, c30);
+    c31 = wideMadd(x, b1, c31);
     a += 32;
     b += 32;
   }

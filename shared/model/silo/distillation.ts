@@ -1,0 +1,40 @@
+import { answersOf, onLabels, type SiloRound, student } from './labelled.ts';
+import { pickRows, type SiloRecords } from './records.ts';
+import type { SiloDefence } from './silo-defence.ts';
+
+type Distillation = Extract<SiloDefence, { type: 'distillation' }>;
+
+/**
+ * Distillation for membership privacy (DMP; Shejwalkar and Houmansadr, AAAI 2021): a teacher descends on the labels of the drawn
+ * users; its answers to public records, of which no labels are used, are all that the student sees. Both start from the received
+ * parameters.
+ */
+export async function distillation(
+  round: SiloRound,
+  { records, reference }: { readonly records: SiloRecords; readonly reference: SiloRecords },
+  { temperature, keep, studentEpochs }: Distillation,
+): Promise<Float32Array> {
+  const { received, numClasses, numFeatures, rng, epochs } = round;
+  const rows = records.labels.map((_, row) => row);
+  const teacher = await onLabels(round, records, { start: received, rows, rng: rng.fork('teacher') });
+  const answers = await answersOf(round, teacher, { features: reference.features, temperature });
+  const kept = mostCertain(answers, numClasses, keep);
+  return student(round, {
+    features: pickRows(reference.features, kept, numFeatures),
+    targets: pickRows(answers, kept, numClasses),
+    temperature,
+    epochs: studentEpochs ?? epochs,
+  });
+}
+
+/** The share of records with least entropy, rounded up, ascending; of equal ones the first. */
+export function mostCertain(answers: Float32Array, numClasses: number, share: number): Int32Array {
+  const entropies = Float64Array.from({ length: answers.length / numClasses }, (_, row) => {
+    const answer = answers.subarray(row * numClasses, (row + 1) * numClasses);
+    return answer.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0);
+  });
+  const order = Int32Array.from(entropies.keys()).sort(
+    (a, b) => (entropies[a] ?? 0) - (entropies[b] ?? 0) || a - b,
+  );
+  return order.slice(0, Math.ceil(share * order.length)).sort();
+}
