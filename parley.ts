@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { addAssessCommand } from './parley-assess.ts';
 import { integer, type Json, real, run } from './parley-command.ts';
+import { addServeCommands } from './parley-serve.ts';
 import { addSweepCommands } from './parley-sweep.ts';
 import type { AuditCommandOptions, BudgetOptions, SimulateOptions } from './scenarios/index.ts';
 import { ParleyError } from './shared/errors.ts';
@@ -163,6 +164,14 @@ program
   .option('--reference <file>', 'models: more of the latter, to calibrate attacks')
   .option('--spec <file>', 'models: specification of a safetensors file that does not hold it')
   .option('--initial <file>', 'models: the model before training')
+  .option('--through <url>', 'attack through `parley serve` there, as any caller could (docs/serving.md)')
+  .option('--key-file <file>', 'with --through: file that holds the key of a caller')
+  .option(
+    '--copies <number>',
+    'with --through: also ask about so many perturbed copies of each record',
+    integer,
+  )
+  .option('--surrogate <file>', 'with --through: write the attack trained on answers there, for MemGuard')
   .option(
     '--out <directory>',
     'where audit.json and audit.html go (default: the run directory, or runs/audit)',
@@ -177,6 +186,7 @@ program
   );
 
 addAssessCommand(program);
+addServeCommands(program);
 
 const ledger = program
   .command('ledger')

@@ -15,23 +15,23 @@ module.exports = {
     forbid('client-never-sees-coordinator', { path: '^client/' }, { path: '^(coordinator|scenarios)/' }),
     forbid(
       'rooms-have-one-door',
-      { path: '^(scenarios/|parley(-assess|-command|-sweep)?[.]ts)' },
+      { path: '^(scenarios/|parley(-assess|-command|-serve|-sweep)?[.]ts)' },
       { path: '^(coordinator|client)/', pathNot: '/index[.]ts$' },
     ),
     forbid(
       'the-command-uses-doors',
-      { path: '^parley(-assess|-command|-sweep)?[.]ts' },
+      { path: '^parley(-assess|-command|-serve|-sweep)?[.]ts' },
       { path: '^scenarios/', pathNot: '/index[.]ts$' },
     ),
     forbid('nothing-imports-tests', { pathNot: '^(test|bench)/' }, { path: '^(test|bench)/' }),
     forbid(
       'core-reaches-no-io',
-      { path: '^shared/(?!model/)|^coordinator/(aggregate|audit)/' },
+      { path: '^shared/(?!model/)|^coordinator/(aggregate|audit|serve/monitor)/' },
       { reachable: true, path: io },
     ),
     forbid(
       'core-reaches-no-tensor-library',
-      { path: '^shared/(?!model/)|^coordinator/(aggregate|audit)/' },
+      { path: '^shared/(?!model/)|^coordinator/(aggregate|audit|serve/monitor)/' },
       { reachable: true, path: 'node_modules/@tensorflow/' },
     ),
   ],

@@ -7,6 +7,7 @@ import { curves } from './curves.ts';
 import { noise } from './noise.ts';
 import type { Part } from './part.ts';
 import { population } from './population.ts';
+import { serve } from './serve.ts';
 import { train } from './train.ts';
 import { upload } from './upload.ts';
 import { yardstick } from './yardstick.ts';
@@ -24,5 +25,6 @@ export const parts: readonly Part[] = [
   statistics,
   curves,
   population,
+  serve,
   yardstick,
 ];

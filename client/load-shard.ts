@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { type EncodedTable, encodeTable } from '../shared/data/encode.ts';
 import { hashedSite, selectUsers, spreadSite } from '../shared/data/partition.ts';
-import { type DataSchema, parseDataSchema } from '../shared/data/schema.ts';
+import { type DataSchema, dataSchemaOf } from '../shared/data/schema.ts';
 import type { Shard } from '../shared/data/shard.ts';
 import type { Table } from '../shared/data/table.ts';
 import { assertNever, ParleyError } from '../shared/errors.ts';
@@ -105,16 +104,7 @@ export async function readDataSchema(file: string): Promise<DataSchema> {
       },
     );
   }
-  return parseDataSchema(parseYaml(text, file), file);
-}
-
-function parseYaml(text: string, file: string): unknown {
-  try {
-    return parse(text);
-  } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new ParleyError('DATA_SCHEMA_INVALID', `${file} is not YAML: ${detail}`, { cause });
-  }
+  return dataSchemaOf(text, file);
 }
 
 function membership(site: UserRule, schema: DataSchema, encoded: EncodedTable): (user: number) => boolean {

@@ -33,9 +33,9 @@ export function prepareDirectory(directory: string): void {
 }
 
 /** Write a file so that after a crash it is either whole or absent: temporary file, fsync, rename, fsync of the folder. */
-export function writeDurably(path: string, content: Uint8Array | string): void {
+export function writeDurably(path: string, content: Uint8Array | string, mode = 0o666): void {
   const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, 'w');
+  const file = openSync(temporary, 'w', mode);
   try {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
     for (let offset = 0; offset < bytes.length; ) offset += writeSync(file, bytes, offset);

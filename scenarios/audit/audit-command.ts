@@ -22,6 +22,7 @@ import { auditText } from './audit-text.ts';
 import { type Audited, runTitle } from './audited.ts';
 import { likelihoodRatios } from './likelihood-ratios.ts';
 import { assertShadowable, type ShadowedRun, shadowSignals } from './shadows.ts';
+import { throughCommand, throughOptions } from './through/through-command.ts';
 
 /** What `parley audit` was asked for. */
 export interface AuditCommandOptions extends ModelOptions {
@@ -29,6 +30,10 @@ export interface AuditCommandOptions extends ModelOptions {
   readonly redTeam?: boolean;
   readonly out?: string;
   readonly dataDir?: string;
+  readonly through?: string;
+  readonly keyFile?: string;
+  readonly copies?: number;
+  readonly surrogate?: string;
 }
 
 interface Running {
@@ -56,6 +61,12 @@ export async function auditCommand(
     );
   const isRun = statSync(target).isDirectory();
   refuseOptionsOf(isRun ? 'model' : 'run', options);
+  const { through } = options;
+  if (through !== undefined) {
+    refuseOptionsOf('direct', options);
+    return throughCommand(target, throughOptions(target, { ...options, through }), running.terminal);
+  }
+  refuseOptionsOf('through', options);
   const out = options.out ?? (isRun ? target : 'runs/audit');
   prepareOut(out);
   const audited = isRun
@@ -74,21 +85,29 @@ const optionsOf = {
     ...{ schema: '--schema', members: '--members', heldOut: '--held-out', reference: '--reference' },
     ...{ spec: '--spec', initial: '--initial' },
   },
+  direct: {
+    ...{ shadows: '--shadows', redTeam: '--red-team', out: '--out' },
+    ...{ reference: '--reference', spec: '--spec', initial: '--initial' },
+  },
+  through: { keyFile: '--key-file', copies: '--copies', surrogate: '--surrogate' },
 } satisfies Record<string, { readonly [Key in keyof AuditCommandOptions]?: string }>;
 
 /** What would be left undone without a word is refused. */
-function refuseOptionsOf(other: 'run' | 'model', options: AuditCommandOptions): void {
+function refuseOptionsOf(other: keyof typeof optionsOf, options: AuditCommandOptions): void {
   const given = Object.entries(options).flatMap(([key, value]) => (value === undefined ? [] : [key]));
   const misplaced = Object.entries(optionsOf[other]).filter(([key]) => given.includes(key));
   if (misplaced.length === 0) return;
   const names = misplaced.map(([, name]) => name).join(', ');
-  throw new ParleyError(
-    'CONFIG_INVALID',
-    other === 'run'
-      ? `${names}: only the directory of a run can be audited with it, and the target is a file; leave it out`
-      : `${names}: only a model file is audited with it, and the target is a directory; leave it out, or name the model file`,
-  );
+  throw new ParleyError('CONFIG_INVALID', `${names}: ${misplacedOptions[other]}`);
 }
+
+const misplacedOptions = {
+  run: 'only the directory of a run can be audited with it, and the target is a file; leave it out',
+  model:
+    'only a model file is audited with it, and the target is a directory; leave it out, or name the model file',
+  direct: 'an audit through an endpoint does not have it; leave it out, or leave --through out',
+  through: 'only an audit through an endpoint has it; leave it out, or give the address with --through',
+} as const satisfies Record<keyof typeof optionsOf, string>;
 
 function prepareOut(directory: string): void {
   try {

@@ -6,12 +6,12 @@ import type { Shard } from '../../shared/data/shard.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import { recordSignals } from '../../shared/model/evaluate.ts';
 import { foreignModel, LayersModelFile } from '../../shared/model/layers-model.ts';
-import { layoutOf, numFeatures, type ParameterBlock } from '../../shared/model/layout.ts';
+import { numFeatures } from '../../shared/model/layout.ts';
 import { signalsOf } from '../../shared/model/record-signals.ts';
 import type { RecordSignals } from '../../shared/model/signals.ts';
 import { ModelSpec, numClasses } from '../../shared/model/spec.ts';
+import { inModelFile, storedModel } from '../../shared/model/stored-model.ts';
 import { parsedJson } from '../../shared/protocol/json.ts';
-import { decodeTensors, type Tensor } from '../../shared/protocol/safetensors.ts';
 
 /** A model that is audited without its run: it answers with signals of records. */
 export interface AuditedModel {
@@ -38,52 +38,15 @@ export async function readModel(file: string, specFile?: string): Promise<Audite
 }
 
 function readSafetensors(file: string, specFile: string | undefined): AuditedModel {
-  const bytes = bytesOf(file);
-  const { tensors, metadata } = inFile(file, () => decodeTensors(bytes));
-  const spec =
+  const given =
     specFile === undefined
-      ? storedSpec(metadata['spec'], file)
+      ? undefined
       : loadConfig(specFile, ModelSpec, (path) => readFileSync(path, 'utf8'));
-  const layout = inFile(specFile ?? file, () => layoutOf(spec));
-  refuseOthers(tensors, layout, file);
-  const parameters = new Float32Array(layout.reduce((sum, { size }) => sum + size, 0));
-  for (const block of layout) parameters.set(valuesOf(tensors, block, file), block.offset);
+  const { spec, parameters } = storedModel(bytesOf(file), { file, spec: given, specFile });
   return {
     ...{ file, numFeatures: numFeatures(spec), numClasses: numClasses(spec), numParams: parameters.length },
     signals: (records) => recordSignals(spec, parameters, records),
   };
-}
-
-function valuesOf(
-  tensors: ReadonlyMap<string, Tensor>,
-  { name, shape }: ParameterBlock,
-  file: string,
-): Float32Array {
-  const tensor = tensors.get(name);
-  if (tensor?.dtype === 'F32' && String(tensor.shape) === String(shape)) return tensor.data;
-  const found =
-    tensor === undefined ? 'is missing' : `has ${tensor.dtype} values of shape (${tensor.shape.join(', ')})`;
-  throw new ParleyError(
-    'MODEL_INVALID',
-    `${file}: tensor ${name} ${found}; the specification asks for F32 values of shape (${shape.join(', ')}). ` +
-      `The file has ${[...tensors.keys()].join(', ') || 'no tensors'}: correct --spec, or rename or transpose the tensors`,
-  );
-}
-
-/** A tensor that no layer takes belongs to another model than the one that would be audited. */
-function refuseOthers(
-  tensors: ReadonlyMap<string, Tensor>,
-  layout: readonly ParameterBlock[],
-  file: string,
-): void {
-  const known = new Set(layout.map(({ name }) => name));
-  const others = [...tensors.keys()].filter((name) => !known.has(name));
-  if (others.length === 0) return;
-  throw new ParleyError(
-    'MODEL_INVALID',
-    `${file}: the specification has no place for ${others.join(', ')}; expected only ${[...known].join(', ')}: correct --spec, ` +
-      'or rename or leave out the tensors',
-  );
 }
 
 async function readLayersModel(file: string): Promise<AuditedModel> {
@@ -98,7 +61,7 @@ async function readLayersModel(file: string): Promise<AuditedModel> {
   const paths = parsed.data.weightsManifest.flatMap((group) => group.paths);
   const weights = Buffer.concat(paths.map((path) => bytesOf(join(dirname(file), path))));
   const model = await foreignModel(parsed.data, new Uint8Array(weights).buffer).catch((error: unknown) => {
-    throw located(file, error);
+    throw inModelFile(file, error);
   });
   return {
     ...{ file, numFeatures: model.numFeatures, numClasses: model.numClasses },
@@ -109,31 +72,8 @@ async function readLayersModel(file: string): Promise<AuditedModel> {
   };
 }
 
-function storedSpec(json: string | undefined, file: string): ModelSpec {
-  const spec = ModelSpec.safeParse(parsedJson(json ?? ''));
-  if (spec.success) return spec.data;
-  throw new ParleyError(
-    'CONFIG_INVALID',
-    `${file} does not say what model it holds: give its specification with --spec (YAML, as in a federation's \`model\`)`,
-  );
-}
-
 function bytesOf(file: string): Uint8Array {
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true)
     throw new ParleyError('FILE_NOT_FOUND', `${file} cannot be read: expected a model file; check the path`);
   return new Uint8Array(readFileSync(file));
-}
-
-function inFile<T>(file: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw located(file, error);
-  }
-}
-
-/** Codecs and layouts do not know which file they are about. */
-function located(file: string, error: unknown): unknown {
-  if (!(error instanceof ParleyError)) return error;
-  return new ParleyError('MODEL_INVALID', `${file}: ${error.message}`, { cause: error });
 }

@@ -150,14 +150,17 @@ function listed(names: readonly string[]): string {
   return shown.join(', ') + (names.length > 12 ? ` and ${names.length - 12} more` : '');
 }
 
-/** The same function with a memory: columns repeat few values very often. */
+/** Texts that a column's encoder remembers: an endpoint is asked about whatever its callers think of. */
+const mostRemembered = 10_000;
+
+/** The same function with a bounded memory: columns repeat few values very often. */
 function remembered<T>(of: (text: string) => T): (text: string) => T {
   const known = new Map<string, T>();
   return (text) => {
     const before = known.get(text);
     if (before !== undefined) return before;
     const value = of(text);
-    known.set(text, value);
+    if (known.size < mostRemembered) known.set(text, value);
     return value;
   };
 }

@@ -1,6 +1,7 @@
+import { parse } from 'yaml';
 import { z } from 'zod';
-import { ParleyError } from '../errors.ts';
-import { matcherShape, namesSomething, Vocabulary } from './category.ts';
+import { assertNever, ParleyError } from '../errors.ts';
+import { categoryName, matcherShape, namesSomething, Vocabulary } from './category.ts';
 import { type CharactersFeature, FeatureSchema, namesOf } from './feature-schema.ts';
 
 /**
@@ -116,6 +117,18 @@ export function parseDataSchema(input: unknown, source: string): DataSchema {
   );
 }
 
+/** Read a schema file's YAML, in which aliases may stand. Throws DATA_SCHEMA_INVALID as {@link parseDataSchema}; `source` names the file. */
+export function dataSchemaOf(yaml: string, source: string): DataSchema {
+  let value: unknown;
+  try {
+    value = parse(yaml);
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new ParleyError('DATA_SCHEMA_INVALID', `${source} is not YAML: ${detail}`, { cause });
+  }
+  return parseDataSchema(value, source);
+}
+
 /** Names of the model's inputs in the order of a shard's columns, such as `age`, `age missing`, `sex=female`. */
 export function featureNames(schema: Pick<DataSchema, 'features'>): string[] {
   return schema.features.flatMap(namesOf);
@@ -130,6 +143,24 @@ export function numFeaturesOf(schema: Pick<DataSchema, 'features'>): number {
 export function numClassesOf(schema: Pick<DataSchema, 'label' | 'features'>): number {
   if (schema.label.type === 'next-character') return numCharacters(charactersOf(schema));
   return schema.label.type === 'categorical' ? schema.label.vocabulary.length : 2;
+}
+
+/** What reports call each class of the label, by its index; shape (numClasses,). */
+export function classNames({ label, ...schema }: Pick<DataSchema, 'label' | 'features'>): string[] {
+  switch (label.type) {
+    case 'binary':
+      return [label.negative.join(', '), label.positive.join(', ')];
+    case 'threshold':
+      return [`at most ${label.above}`, `above ${label.above}`];
+    case 'categorical':
+      return label.vocabulary.map(categoryName);
+    case 'next-character': {
+      const feature = charactersOf(schema);
+      return [...Array.from(feature?.vocabulary ?? ''), ...(feature?.other === 'category' ? ['other'] : [])];
+    }
+    default:
+      return assertNever(label);
+  }
 }
 
 /** The schema's text feature, of which there is exactly one where the label is `next-character`, and none elsewhere. */

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { ParleyError } from '../errors.ts';
-import { denseStack } from './dense-layers.ts';
-import { denseOutputs, type Outputs } from './dense-logits.ts';
+import type { Outputs } from './dense-logits.ts';
 import { embeddingSignals, type UserRecordSets } from './embedding-signals.ts';
 import { numFeatures, numParams } from './layout.ts';
+import { addLogits, outputSource } from './output-source.ts';
 import { signalsOf } from './record-signals.ts';
 import type { RecordSignals, Signals } from './signals.ts';
 import { hasHiddenLayer, type ModelSpec, numClasses } from './spec.ts';
@@ -92,32 +92,6 @@ async function outputsOf(
   } finally {
     source.dispose();
   }
-}
-
-/** A sigmoid output's logit z stands for the pair (0, z). */
-function addLogits(spec: ModelSpec, values: Float64Array, logits: Outputs['logits'], start: number): void {
-  if (spec.output.type === 'softmax') values.set(logits, start * numClasses(spec));
-  else for (const [row, logit] of logits.entries()) values[2 * (start + row) + 1] = logit;
-}
-
-interface OutputSource {
-  run(features: Float32Array): Outputs;
-  dispose(): void;
-}
-
-async function outputSource(spec: ModelSpec, parameters: Float32Array): Promise<OutputSource> {
-  const stack = denseStack(spec);
-  if (stack.type === 'dense') {
-    return {
-      run: (features) => denseOutputs(stack, parameters, features),
-      dispose: () => undefined,
-    };
-  }
-  const [{ loadBackend }, { tensorLogits }] = await Promise.all([
-    import('./backend.ts'),
-    import('./tensor-logits.ts'),
-  ]);
-  return tensorLogits(spec, parameters, await loadBackend('auto'));
 }
 
 function checkRecords(spec: ModelSpec, parameters: Float32Array, records: LabelledRecords): void {

@@ -33,6 +33,14 @@ export function seededRng(seed: Seed): Rng {
   return seededStream(digest(`parley seed ${seed}`));
 }
 
+/**
+ * Repeatable stream under a secret key of 32 bytes: nobody without the key can tell its numbers from chance, whoever has it can
+ * draw them again. `kind` is `seeded`, because it repeats.
+ */
+export function keyedRng(key: Uint8Array): Rng {
+  return seededStream(key);
+}
+
 function seededStream(key: Uint8Array): Rng {
   return stream('seeded', key, (label) => seededStream(digest(Buffer.from(key).toString('hex') + label)));
 }

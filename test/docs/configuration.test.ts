@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { ClientConfig, SitePolicy } from '../../client/index.ts';
 import { checkPlan } from '../../client/policy.ts';
 import { CoordinatorConfig, protectionOf } from '../../coordinator/config.ts';
+import { ServeConfig } from '../../coordinator/serve/serve-config.ts';
 import { roundLine } from '../../scenarios/report/line.ts';
 import { loadScenario, Scenario } from '../../scenarios/scenario.ts';
 import { Grid } from '../../scenarios/sweep/grid.ts';
@@ -90,6 +91,25 @@ describe("the README's files", () => {
     const spent = reportedEpsilon([{ event: plannedEvent(protection), count: rounds }], policy.delta);
     expect(spent).toBeLessThanOrEqual(policy.maxEpsilon);
     expect(spent).toBeGreaterThan(0.9 * policy.maxEpsilon);
+  });
+});
+
+describe('docs/serving.md', () => {
+  const shown: unknown = parse(files(read('docs/serving.md')).get('serve.yaml') ?? '', { maxAliasCount: 0 });
+
+  test('shows every key of a server, and its defaults', () => {
+    const config = ServeConfig.parse(shown);
+    const paths = new Set(given(shown));
+    // A surrogate's file is shown at the caller.
+    const needed = keysOf(ServeConfig).filter(({ path }) => !/^(answer|hardened)\.surrogateFile$/.test(path));
+    expect(needed.filter(({ path }) => !paths.has(path))).toEqual([]);
+    const monitor = { ...config.monitor, reference: undefined };
+    const bare = ServeConfig.parse({ schema: 's', directory: 'd', callers: [config.callers[0]] });
+    const { answer, hardened, budget, limits } = config;
+    expect({ answer, hardened, budget, limits, monitor }).toEqual({
+      ...{ answer: bare.answer, hardened: bare.hardened, budget: bare.budget, limits: bare.limits },
+      monitor: bare.monitor,
+    });
   });
 });
 
