@@ -19,7 +19,7 @@ export function outputs(subject: Subject): Section {
   return {
     id: 'outputs',
     conclusion: conclusionOf(subject),
-    findings: [attacked('answers-alone', subject, answersAlone), hardenedAnswers()],
+    findings: [attacked('answers-alone', subject, answersAlone), hardenedAnswers(subject)],
   };
 }
 
@@ -78,15 +78,26 @@ function answersAlone(subject: AttackedSubject): Finding {
   });
 }
 
-function hardenedAnswers(): Finding {
+function hardenedAnswers(subject: Subject): Finding {
   return unmeasured('hardened-answers', {
     answer:
       'Not measured: how the finished model is served is not in the run, and no hardened answer was attacked. Hardening (rounding, top-k, label only, noise, MemGuard) changes what callers of an endpoint get; every site has the model, and it protects nothing from them.',
-    next: hardeningSteps,
+    next: hardeningSteps(subject),
   });
 }
 
-/** Where to go on about hardening. A command that serves hardened answers has its place here. */
-const hardeningSteps: readonly Step[] = [
-  { do: 'Choose what callers get, and read what it cannot do', read: 'docs/defences.md#at-release-time' },
-];
+/** Choose, serve, and attack what callers get. */
+function hardeningSteps(subject: Subject): Step[] {
+  return [
+    { do: 'Choose what callers get, and read what it cannot do', read: 'docs/defences.md#at-release-time' },
+    {
+      do: 'Serve the model with these answers, as serve.yaml says',
+      command: commandOn(subject, 'serve', '--config', 'serve.yaml'),
+      read: 'docs/serving.md',
+    },
+    {
+      do: 'Attack it as a caller',
+      command: commandOn(subject, 'audit', '--through', 'http://127.0.0.1:7444', '--key-file', 'key'),
+    },
+  ];
+}
