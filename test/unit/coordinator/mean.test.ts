@@ -9,7 +9,7 @@ function sumUpdates(updates: Iterable<Int32Array>, length: number): Float64Array
 }
 
 const [least, most] = [-(2 ** 31), 2 ** 31 - 1];
-const updates = fc.integer({ min: 1, max: 5 }).chain((length) =>
+const updates = fc.integer({ min: 1, max: 13 }).chain((length) =>
   fc.array(
     fc
       .array(fc.integer({ min: least, max: most }), { minLength: length, maxLength: length })
