@@ -16,12 +16,16 @@ export function addUpdate(sum: Float64Array, update: Int32Array): void {
   // Four at a time, which saves a third of the time.
   const whole = sum.length - (sum.length % 4);
   for (let i = 0; i < whole; i += 4) {
-    sum[i] = (sum[i] ?? 0) + (update[i] ?? 0);
-    sum[i + 1] = (sum[i + 1] ?? 0) + (update[i + 1] ?? 0);
-    sum[i + 2] = (sum[i + 2] ?? 0) + (update[i + 2] ?? 0);
-    sum[i + 3] = (sum[i + 3] ?? 0) + (update[i + 3] ?? 0);
+    addAt(sum, update, i);
+    addAt(sum, update, i + 1);
+    addAt(sum, update, i + 2);
+    addAt(sum, update, i + 3);
   }
-  for (let i = whole; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + (update[i] ?? 0);
+  for (let i = whole; i < sum.length; i++) addAt(sum, update, i);
+}
+
+function addAt(sum: Float64Array, update: Int32Array, index: number): void {
+  sum[index] = (sum[index] ?? 0) + (update[index] ?? 0);
 }
 
 /**
