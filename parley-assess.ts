@@ -1,25 +1,21 @@
 import type { Command } from 'commander';
-import { type Json, run } from './parley-command.ts';
+import { type Json, run, withModelOptions } from './parley-command.ts';
 import type { AssessOptions } from './scenarios/index.ts';
 
 /** The command that asks what is known of a model's privacy, and what is not. */
 export function addAssessCommand(program: Command): void {
-  program
-    .command('assess')
-    .description(
-      'the checklist on a run or a model: what was measured, what was not, what to do next (docs/assessing.md)',
-    )
-    .argument('<target>', 'run directory, safetensors file, or model.json of a tfjs LayersModel')
-    .option(
-      '--against <runs...>',
-      'runs: others to compare with, of another model class or without the defence',
-    )
-    .option('--schema <file>', 'models: data schema of the tables')
-    .option('--members <file>', 'models: table of users whose records trained it')
-    .option('--held-out <file>', 'models: table of users whose records did not')
-    .option('--reference <file>', 'models: more of the latter, to calibrate attacks')
-    .option('--spec <file>', 'models: specification of a safetensors file that does not hold it')
-    .option('--initial <file>', 'models: the model before training')
+  withModelOptions(
+    program
+      .command('assess')
+      .description(
+        'the checklist on a run or a model: what was measured, what was not, what to do next (docs/assessing.md)',
+      )
+      .argument('<target>', 'run directory, safetensors file, or model.json of a tfjs LayersModel')
+      .option(
+        '--against <runs...>',
+        'runs: others to compare with, of another model class or without the defence',
+      ),
+  )
     .option(
       '--out <directory>',
       'where assess.json and assess.html go (default: the run directory, or runs/assess)',

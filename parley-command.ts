@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { Terminal } from './scenarios/index.ts';
 import { errorCodes, ParleyError } from './shared/errors.ts';
 
@@ -54,4 +54,15 @@ function failed(error: unknown, terminal: Terminal): number {
   }
   terminal.fail('INTERNAL', error instanceof Error ? (error.stack ?? error.message) : String(error));
   return 70;
+}
+
+/** What a model file needs to be attacked, or assessed: users whose membership is known, and what the file does not say. */
+export function withModelOptions(command: Command): Command {
+  return command
+    .option('--schema <file>', 'models: data schema of the tables')
+    .option('--members <file>', 'models: table of users whose records trained it')
+    .option('--held-out <file>', 'models: table of users whose records did not')
+    .option('--reference <file>', 'models: more of the latter, to calibrate attacks')
+    .option('--spec <file>', 'models: specification of a safetensors file that does not hold it')
+    .option('--initial <file>', 'models: the model before training');
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { addAssessCommand } from './parley-assess.ts';
-import { integer, type Json, real, run } from './parley-command.ts';
+import { integer, type Json, real, run, withModelOptions } from './parley-command.ts';
 import { addServeCommands } from './parley-serve.ts';
 import { addSweepCommands } from './parley-sweep.ts';
 import type { AuditCommandOptions, BudgetOptions, SimulateOptions } from './scenarios/index.ts';
@@ -148,22 +148,18 @@ program
     }),
   );
 
-program
-  .command('audit')
-  .description('attack the newest model of a run, or a model from elsewhere whose members are known')
-  .argument('<target>', 'run directory, safetensors file, or model.json of a tfjs LayersModel')
-  .option(
-    '--shadows <number>',
-    'simulations: train so many shadow federations for likelihood ratios',
-    integer,
-  )
-  .option('--red-team', 'simulations: also attack as parties that see more than global models')
-  .option('--schema <file>', 'models: data schema of the tables')
-  .option('--members <file>', 'models: table of users whose records trained it')
-  .option('--held-out <file>', 'models: table of users whose records did not')
-  .option('--reference <file>', 'models: more of the latter, to calibrate attacks')
-  .option('--spec <file>', 'models: specification of a safetensors file that does not hold it')
-  .option('--initial <file>', 'models: the model before training')
+withModelOptions(
+  program
+    .command('audit')
+    .description('attack the newest model of a run, or a model from elsewhere whose members are known')
+    .argument('<target>', 'run directory, safetensors file, or model.json of a tfjs LayersModel')
+    .option(
+      '--shadows <number>',
+      'simulations: train so many shadow federations for likelihood ratios',
+      integer,
+    )
+    .option('--red-team', 'simulations: also attack as parties that see more than global models'),
+)
   .option('--through <url>', 'attack through `parley serve` there, as any caller could (docs/serving.md)')
   .option('--key-file <file>', 'with --through: file that holds the key of a caller')
   .option(

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ParleyError } from '../../shared/errors.ts';
-import type { ModelOptions } from '../audit/audit-model.ts';
+import { isRunDirectory, type ModelOptions } from '../audit/audit-model.ts';
 import type { Terminal } from '../terminal.ts';
 import { type Assessment, assess } from './assess.ts';
 import { assessHtml } from './assess-page.ts';
@@ -26,12 +26,7 @@ export async function assessCommand(
   options: AssessOptions,
   terminal: Terminal,
 ): Promise<void> {
-  if (!existsSync(target))
-    throw new ParleyError(
-      'FILE_NOT_FOUND',
-      `${target} does not exist: expected a run directory, a safetensors file, or model.json of a tfjs model`,
-    );
-  const isRun = statSync(target).isDirectory();
+  const isRun = isRunDirectory(target);
   refuseMisplaced(isRun, options);
   const subject = isRun ? await gatherRun(target, options.against ?? []) : await gatherModel(target, options);
   const assessment = assess(subject);

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
@@ -16,7 +16,7 @@ import { fedMiaSites, type RedTeamResult, redTeam, redTeamDefaults } from '../re
 import { siteAttack } from '../red-team/site-attacker.ts';
 import { storedScenario } from '../run-directory.ts';
 import type { Terminal } from '../terminal.ts';
-import { auditModel, type ModelOptions } from './audit-model.ts';
+import { auditModel, isRunDirectory, type ModelOptions } from './audit-model.ts';
 import { auditHtml } from './audit-page.ts';
 import { auditText } from './audit-text.ts';
 import { type Audited, runTitle } from './audited.ts';
@@ -54,12 +54,7 @@ export async function auditCommand(
   options: AuditCommandOptions,
   running: Running,
 ): Promise<void> {
-  if (!existsSync(target))
-    throw new ParleyError(
-      'FILE_NOT_FOUND',
-      `${target} does not exist: expected a run directory, a safetensors file, or model.json of a tfjs model`,
-    );
-  const isRun = statSync(target).isDirectory();
+  const isRun = isRunDirectory(target);
   refuseOptionsOf(isRun ? 'model' : 'run', options);
   const { through } = options;
   if (through !== undefined) {

@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import { AuditOptions, auditRound, type Evidence } from '../../coordinator/index.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import { seededRng } from '../../shared/random/rng.ts';
@@ -48,4 +49,17 @@ export async function auditModel(
     ...{ numShadows: 0, likelihoodRatios: [], mislabelled: [], redTeam: [] },
   };
   return { audited, evidence };
+}
+
+/**
+ * Whether a target is a run's directory; else it is a model file.
+ *
+ * @throws FILE_NOT_FOUND when nothing is there.
+ */
+export function isRunDirectory(target: string): boolean {
+  if (existsSync(target)) return statSync(target).isDirectory();
+  throw new ParleyError(
+    'FILE_NOT_FOUND',
+    `${target} does not exist: expected a run directory, a safetensors file, or model.json of a tfjs model`,
+  );
 }
