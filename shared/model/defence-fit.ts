@@ -1,31 +1,7 @@
 import { ParleyError } from '../errors.ts';
-import { type Defence, defencesIn, type SingleDefence } from './defence.ts';
+import { type Defence, defencesIn } from './defence.ts';
 import { layoutOf } from './layout.ts';
 import type { ModelSpec } from './spec.ts';
-
-/** Defences that change records or activations at random, which the dense provider's shared products cannot follow. */
-const perStepChanges: readonly SingleDefence['type'][] = [
-  'dropout',
-  'mixup',
-  'input-noise',
-  'representation-noise',
-];
-
-/** Why the dense provider cannot train with a defence; undefined where it can. */
-export function notForDense(defence: Defence): string | undefined {
-  const part = defencesIn(defence).find(({ type }) => perStepChanges.includes(type));
-  return part && `the defence ${part.type} changes every step's records or activations at random`;
-}
-
-/** @throws MODEL_INVALID when the dense provider cannot train with a defence. */
-export function assertDenseFollows(defence: Defence): void {
-  const reason = notForDense(defence);
-  if (reason === undefined) return;
-  throw new ParleyError(
-    'MODEL_INVALID',
-    `the dense provider trains all users by shared products, but ${reason}; use the provider general or auto`,
-  );
-}
 
 /** @throws MODEL_INVALID when a model's input is nothing that a defence could change: word numbers have no mixtures and no noise. */
 export function assertDefenceFits(spec: ModelSpec, defence: Defence): void {

@@ -1,5 +1,4 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { Shard } from '../data/shard.ts';
 import type { Rng } from '../random/rng.ts';
 import { type Backend, selectBackend, type Tf } from './backend.ts';
 import { type BuiltModel, buildModel } from './build.ts';
@@ -10,11 +9,12 @@ import type { Mixed } from './logit-batch.ts';
 import { logitPairs, objectiveValue } from './losses.ts';
 import { type Objective, objectiveOf } from './objective.ts';
 import { assignParameters, flagTensors, parameterTensors, readParameters } from './parameters.ts';
-import { type PerturbedStep, perturber, type StepInput } from './perturbation.ts';
+import { type PerturbedStep, perturber } from './perturbation.ts';
 import { type ModelSpec, numClasses } from './spec.ts';
+import { recordsFrom, stepRecords } from './step-records.ts';
 import { forEachStep } from './steps.ts';
 import { firstUnusable } from './usable-features.ts';
-import { checkTask, sumOverUsers, type TrainUser, type UserRecords, userRng } from './user-loop.ts';
+import { checkTask, sumOverUsers, type TrainUser, userRng } from './user-loop.ts';
 
 /**
  * Local training of any model by tfjs, one user after another, with its own loop over epochs. The model lives as long as
@@ -71,7 +71,7 @@ function userTrainer(engine: Engine, task: LocalTask, { received, kept }: Shared
   const { tf } = backend;
   const { shard, plan, round } = task;
   return (records, local) => {
-    const user = recordsOf(shard, records);
+    const user = recordsFrom(shard, records);
     if (firstUnusable(spec, user.features) >= 0) {
       local.fill(NaN);
       return;
@@ -82,7 +82,7 @@ function userTrainer(engine: Engine, task: LocalTask, { received, kept }: Shared
     tf.tidy(() => {
       assignParameters(built, received);
       forEachStep({ numRecords: records.numRecords, plan, rng }, (epoch, rows) => {
-        const step = rows === 'all' ? user : pickRows(user, rows, shard.numFeatures);
+        const step = stepRecords(user, rows, shard.numFeatures);
         const objective = objectiveOf(plan.defence, { round, epoch, numClasses: numClasses(spec) });
         const changed = perturb?.(step) ?? { ...step, ...unchanged };
         trainStep(engine, { ...changed, kept }, plan, objective);
@@ -90,22 +90,6 @@ function userTrainer(engine: Engine, task: LocalTask, { received, kept }: Shared
       readParameters(built, local);
     });
   };
-}
-
-function recordsOf({ features, labels, numFeatures }: Shard, { start, numRecords }: UserRecords): StepInput {
-  const end = start + numRecords;
-  return {
-    features: features.subarray(start * numFeatures, end * numFeatures),
-    labels: labels.subarray(start, end),
-  };
-}
-
-function pickRows({ features, labels }: StepInput, rows: Int32Array, numFeatures: number): StepInput {
-  const picked = new Float32Array(rows.length * numFeatures);
-  for (const [position, row] of rows.entries()) {
-    picked.set(features.subarray(row * numFeatures, (row + 1) * numFeatures), position * numFeatures);
-  }
-  return { features: picked, labels: rows.map((row) => labels[row] ?? 0) };
 }
 
 const unchanged = { mixed: undefined, mask: undefined, noise: undefined };

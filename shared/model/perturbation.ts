@@ -1,16 +1,9 @@
 import { standardNormals } from '../random/gaussian.ts';
-import type { Rng } from '../random/rng.ts';
+import { type Rng, takeWords } from '../random/rng.ts';
 import { openUniform, shuffled } from '../random/sample.ts';
-import { type Defence, defencesIn } from './defence.ts';
+import { type Defence, defencesIn, type SingleDefence } from './defence.ts';
 import type { Mixed } from './logit-batch.ts';
-
-/** The records of one step, all of one user. */
-export interface StepInput {
-  /** Shape (numRecords, numFeatures). */
-  readonly features: Float32Array;
-  /** Shape (numRecords,). */
-  readonly labels: Int32Array;
-}
+import type { StepInput } from './step-records.ts';
 
 /** What a step trains on instead of the records. */
 export interface PerturbedStep extends StepInput {
@@ -23,6 +16,25 @@ export interface PerturbedStep extends StepInput {
 
 /** Changes one step's records after another; keeps its place in the user's stream. */
 export type Perturb = (step: StepInput) => PerturbedStep;
+
+/** What a defence changes in steps, apart from the objective. */
+export interface Changes {
+  /** The records: their features, and with `mixed` their classes. */
+  readonly features: boolean;
+  readonly mixed: boolean;
+  /** The inputs of the output layer: what they are multiplied with, and what is added. */
+  readonly mask: boolean;
+  readonly noise: boolean;
+}
+
+/** What `perturber` would change; undefined for a defence that it leaves alone. */
+export function changesOf(defence: Defence): Changes | undefined {
+  const has = (type: SingleDefence['type']): boolean =>
+    defencesIn(defence).some((part) => part.type === type);
+  const [mixed, mask, noise] = [has('mixup'), has('dropout'), has('representation-noise')];
+  const features = mixed || has('input-noise');
+  return features || mask || noise ? { features, mixed, mask, noise } : undefined;
+}
 
 /**
  * The random changes that a defence makes to one user's steps: mixes records, adds noise to the features, adds noise to the inputs of
@@ -37,17 +49,19 @@ export function perturber(defence: Defence, numOutputInputs: number, rng: () => 
   const deep = parts.find((part) => part.type === 'representation-noise');
   if (!mixup && !noise && !dropout && !deep) return undefined;
   const own = rng();
-  const [mixupRng, noiseRng, dropoutRng] = [own.fork('mixup'), own.fork('input noise'), own.fork('dropout')];
-  const deepRng = own.fork('representation noise');
+  const mixupRng = mixup && own.fork('mixup');
+  const noiseRng = noise && own.fork('input noise');
+  const dropoutRng = dropout && own.fork('dropout');
+  const deepRng = deep && own.fork('representation noise');
   return (step) => {
-    const mix = mixup ? mixRecords(step, mixup.concentration, mixupRng) : { ...step, mixed: undefined };
-    const features = noise ? withNoise(mix.features, noise.stdDev, noiseRng) : mix.features;
+    const mix = mixupRng ? mixRecords(step, mixup.concentration, mixupRng) : { ...step, mixed: undefined };
+    const features = noiseRng ? withNoise(mix.features, noise.stdDev, noiseRng) : mix.features;
     const maskSize = step.labels.length * numOutputInputs;
     return {
       ...mix,
       features,
-      noise: deep && withNoise(new Float32Array(maskSize), deep.stdDev, deepRng),
-      mask: dropout && dropoutMask(maskSize, dropout.rate, dropoutRng),
+      noise: deepRng && withNoise(new Float32Array(maskSize), deep.stdDev, deepRng),
+      mask: dropoutRng && dropoutMask(maskSize, dropout.rate, dropoutRng),
     };
   };
 }
@@ -61,11 +75,12 @@ function mixRecords(
   const numFeatures = features.length / labels.length;
   const share = symmetricBeta(rng, concentration);
   const order = shuffled(rng, labels.length);
-  const mixed = features.map((value, i) => {
-    const row = Math.floor(i / numFeatures);
-    const partner = features[(order[row] ?? 0) * numFeatures + (i % numFeatures)] ?? 0;
-    return share * value + (1 - share) * partner;
-  });
+  const mixed = new Float32Array(features.length);
+  for (const [row, partner] of order.entries()) {
+    const [own, other] = [row * numFeatures, partner * numFeatures];
+    for (let i = 0; i < numFeatures; i++)
+      mixed[own + i] = share * (features[own + i] ?? 0) + (1 - share) * (features[other + i] ?? 0);
+  }
   return { features: mixed, labels, mixed: { partners: order.map((row) => labels[row] ?? 0), share } };
 }
 
@@ -74,9 +89,14 @@ function withNoise(values: Float32Array, stdDev: number, rng: Rng): Float32Array
   return values.map((value, i) => value + stdDev * (noise[i] ?? 0));
 }
 
-/** Independent factors: 0 with probability `rate`, else 1 / (1 - rate), so that the mean is 1. */
+/** Independent factors: 0 with probability `rate` to the nearest multiple of 2^-32, else 1 / (1 - rate), so that the mean is 1. */
 function dropoutMask(size: number, rate: number, rng: Rng): Float32Array {
-  return Float32Array.from({ length: size }, () => (rng.uniform() < rate ? 0 : 1 / (1 - rate)));
+  const words = new Uint32Array(size);
+  takeWords(rng, words);
+  const mask = new Float32Array(size);
+  const [bound, kept] = [rate * 2 ** 32, 1 / (1 - rate)];
+  for (let i = 0; i < size; i++) mask[i] = (words[i] ?? 0) < bound ? 0 : kept;
+  return mask;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { assertNever } from '../errors.ts';
 import type { BackendChoice } from './backend.ts';
 import type { Defence } from './defence.ts';
-import { assertDefenceFits, assertDenseFollows, notForDense } from './defence-fit.ts';
+import { assertDefenceFits } from './defence-fit.ts';
 import { denseTrainer } from './dense/dense-trainer.ts';
 import { denseStack } from './dense-layers.ts';
 import type { LocalTrainer } from './local-trainer.ts';
@@ -20,7 +20,7 @@ export interface TrainerChoice {
  * needed.
  *
  * @throws MODEL_INVALID when the model does not fit together or the defence does not fit the model, or where `dense` was asked
- * for and the model is not a stack of dense layers or the defence is none that the provider can follow;
+ * for and the model is not a stack of dense layers;
  * BACKEND_UNAVAILABLE when a backend asked for by name does not load.
  */
 export async function localTrainer(
@@ -31,14 +31,12 @@ export async function localTrainer(
   assertDefenceFits(spec, defence);
   switch (choice.provider) {
     case 'dense':
-      assertDenseFollows(defence);
       return denseTrainer(spec, { workers: choice.workers ?? 'auto' });
     case 'general':
       return general(spec, choice.backend, 'as asked');
     case 'auto': {
       const stack = denseStack(spec);
-      const reason = stack.type === 'other' ? stack.reason : notForDense(defence);
-      if (reason !== undefined) return general(spec, choice.backend, reason);
+      if (stack.type === 'other') return general(spec, choice.backend, stack.reason);
       const trainer = denseTrainer(spec, { workers: choice.workers ?? 'auto' });
       return { ...trainer, description: `${trainer.description}; the model is a stack of dense layers` };
     }

@@ -1,4 +1,4 @@
-import { createCipheriv, createHash, randomBytes } from 'node:crypto';
+import { type Cipher, createCipheriv, createHash, randomBytes } from 'node:crypto';
 import type { Seed } from '../units.ts';
 
 /**
@@ -63,19 +63,24 @@ export function takeWords(rng: Rng, words: Uint32Array): void {
   }
 }
 
-const firstBlock = new Uint8Array(1 << 10);
-const block = new Uint8Array(1 << 16);
+/** What is enciphered: many streams serve one user and a handful of numbers, so a stream starts with little and then takes more. */
+const zeros = new Uint8Array(1 << 16);
+const firstBytes = 1 << 10;
 
 function stream(kind: Rng['kind'], key: Uint8Array, fork: (label: string) => Rng): Rng {
-  const cipher = createCipheriv('aes-256-ctr', key, new Uint8Array(16));
+  let cipher: Cipher | undefined;
+  // Made when first needed: some streams are there to be forked only.
+  const update = (bytes: Uint8Array): Buffer => {
+    cipher ??= createCipheriv('aes-256-ctr', key, new Uint8Array(16));
+    return cipher.update(bytes);
+  };
   let words = new Uint32Array(0);
   let next = 0;
-  // Small first block: many streams serve one user and a handful of numbers.
-  let zeros = firstBlock;
+  let taken = firstBytes;
 
   const refill = (): void => {
-    words = littleEndianWords(cipher.update(zeros));
-    zeros = block;
+    words = littleEndianWords(update(zeros.subarray(0, taken)));
+    taken = Math.min(4 * taken, zeros.length);
     next = 0;
   };
   const uint32 = (): number => {
@@ -90,7 +95,7 @@ function stream(kind: Rng['kind'], key: Uint8Array, fork: (label: string) => Rng
       next += count;
     },
     uniform: () => (uint32() * 0x200000 + (uint32() >>> 11)) / 2 ** 53,
-    bytes: (length) => new Uint8Array(cipher.update(new Uint8Array(length))),
+    bytes: (length) => new Uint8Array(update(new Uint8Array(length))),
     fork,
   };
 }

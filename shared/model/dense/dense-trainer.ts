@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { ParleyError } from '../../errors.ts';
 import { ClipNorm } from '../../units.ts';
-import { assertDenseFollows } from '../defence-fit.ts';
 import { type DenseLayer, denseStack } from '../dense-layers.ts';
 import { knownArithmetic } from '../kernels/kernels.ts';
 import type { LocalResult, LocalTask, LocalTrainer } from '../local-trainer.ts';
@@ -33,7 +32,7 @@ const usualGroupBytes = 4 * 2 ** 20;
  * she were alone: which form her layers take and every bit of her update depend on her own records only. The sum of the
  * clipped updates is float64 throughout, in an order that the task fixes.
  *
- * @throws MODEL_INVALID when the model is not a stack of dense layers; a task when the provider cannot follow its defence.
+ * @throws MODEL_INVALID when the model is not a stack of dense layers.
  */
 export function denseTrainer(spec: ModelSpec, options: DenseOptions = {}): LocalTrainer {
   const stack = denseStack(spec);
@@ -48,14 +47,13 @@ export function denseTrainer(spec: ModelSpec, options: DenseOptions = {}): Local
   const crewFor = makeCrews(layers, options.workers ?? 'auto');
   const train = async (task: LocalTask): Promise<LocalResult> => {
     checkTask(task, spec);
-    assertDenseFollows(task.plan.defence);
     const grouping = { layers, chooseForm: ownWhereFrozen(chooseForm, task.mask), maxBytes };
     const groups = cutGroups(task, grouping);
     const total = makeTotal(task.users.length, task.parameters.length);
     await crewFor(groups).train({
       round: roundWork(task),
       numGroups: groups.length,
-      workOf: (index) => groupWork(task, groups[index] ?? none),
+      workOf: (index) => groupWork(task, groups[index] ?? none, layers),
       take: (index, result) => {
         total.add(groups[index] ?? none, result);
       },

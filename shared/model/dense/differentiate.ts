@@ -1,5 +1,6 @@
 import type { DenseLayer } from '../dense-layers.ts';
 import { type Rows, rowBytes } from '../kernels/arena.ts';
+import type { Mixed } from '../logit-batch.ts';
 import { logitGradient } from '../logit-gradient.ts';
 import { type Objective, objectiveOf } from '../objective.ts';
 import { type GroupStep, rowAt, rowsOf, startOf } from './form.ts';
@@ -19,19 +20,25 @@ interface TopStep extends Machine {
   readonly top: Top;
   /** Classes of the step's rows. */
   readonly labels: Int32Array;
+  /** How each user's records are mixed, where they are. */
+  readonly mixedOf: MixedOf;
 }
+
+/** How a user's records of one step are mixed. */
+type MixedOf = (step: GroupStep, user: number) => Mixed | undefined;
 
 /** Differentiates a step's objective, each user's over her own rows. `labels` are those of the group's records. */
 export function differentiator(
   { kernels, arena, round }: Machine & { readonly round: Pick<RoundWork, 'plan' | 'round'> },
   labels: Int32Array,
+  mixedOf: MixedOf,
 ): (step: GroupStep, epoch: number, top: Top) => void {
   return (step, epoch, top) => {
     const numClasses = Math.max(2, top.layer.units);
     const objective = objectiveOf(round.plan.defence, { round: round.round, epoch, numClasses });
     const stepLabels =
       step.picked === undefined ? labels : step.picked.records.map((record) => labels[record] ?? 0);
-    const topStep = { kernels, arena, step, top, labels: stepLabels };
+    const topStep = { kernels, arena, step, top, labels: stepLabels, mixedOf };
     if (objective.type === 'cross-entropy') crossEntropy(topStep, false);
     else if (objective.type === 'relaxloss') relaxLoss(topStep, objective);
     else for (let user = 0; user + 1 < step.offsets.length; user++) byHand(topStep, objective, user);
@@ -73,13 +80,14 @@ function relaxLoss(topStep: TopStep, objective: Extract<Objective, { type: 'rela
 }
 
 /** One user's derivative without a kernel. */
-function byHand({ arena, step, top, labels }: TopStep, objective: Objective, user: number): void {
+function byHand({ arena, step, top, labels, mixedOf }: TopStep, objective: Objective, user: number): void {
   const { units } = top.layer;
   const [start, numRecords] = [startOf(step.offsets, user), rowsOf(step.offsets, user)];
   const stride = rowBytes(units) / 4;
   const numClasses = Math.max(2, units);
   const logits = compact(arena.floats(rowAt(top.output, start), numRecords * stride), units, numRecords);
-  const batch = { logits, labels: labels.subarray(start, start + numRecords), numRecords, numClasses };
+  const rows = { labels: labels.subarray(start, start + numRecords), mixed: mixedOf(step, user) };
+  const batch = { logits, ...rows, numRecords, numClasses };
   const derivative = new Float32Array(logits.length);
   logitGradient(batch, objective, derivative);
   spread(derivative, arena.floats(rowAt(top.gradient, start), numRecords * stride), units, numRecords);

@@ -1,13 +1,14 @@
 import type { DenseLayer } from '../dense-layers.ts';
 import { makeArena, type Rows } from '../kernels/arena.ts';
-import { loadKernels } from '../kernels/kernels.ts';
+import { type Kernels, loadKernels } from '../kernels/kernels.ts';
+import type { Mixed } from '../logit-batch.ts';
+import { type ChangedSteps, changedSteps } from './changed-steps.ts';
 import { differentiator } from './differentiate.ts';
-import { factored } from './factored.ts';
-import { factoredInput } from './factored-input.ts';
-import { type GroupStep, type LayerForm, type LayerRoom, rowsOf, startOf } from './form.ts';
+import { rowWidths } from './drawn-changes.ts';
+import { type GroupStep, rowsOf, startOf } from './form.ts';
 import { groupSteps, offsetsOf } from './group-steps.ts';
-import { activationKind, type Machine, type SharedLayer, shareLayer, sumRoom, takeSum } from './layers.ts';
-import { ownWeights } from './own-weights.ts';
+import { activationKind, type Machine, type SharedLayer, shareLayer, takeSum } from './layers.ts';
+import { makeStages, type Stage } from './stages.ts';
 import { sumFactor, wholeSize } from './sum-factor.ts';
 import type { GroupResult, GroupWork, RoundWork } from './work.ts';
 
@@ -39,31 +40,28 @@ interface Training extends Machine {
   readonly round: RoundWork;
 }
 
-/** One layer of a group: what it computes with, and what goes in and comes out of it. */
-interface Stage {
-  readonly form: LayerForm;
-  readonly layer: DenseLayer;
-  readonly sum: number;
-  readonly input: Rows;
-  /** After the activation. */
-  readonly output: Rows;
-  /** Derivative at the pre-activations. */
-  readonly gradient: Rows;
-}
-
 function trainGroup(training: Training, work: GroupWork): GroupResult {
   const { arena, round } = training;
   const records = offsetsOf(work.counts);
   const features = gatherFeatures(training, work, records);
-  const stages = makeStages(training, work, records, features);
-  const differentiate = differentiator(training, labelsOf(round.labels, work));
+  const stages = makeStages({ ...training, work, records, features }, training.shared);
+  const changes = changesFor(training, work);
+  const mixedOf = (step: GroupStep, user: number): Mixed | undefined => changes?.mixedOf(step, user);
+  const differentiate = differentiator(training, labelsOf(round.labels, work), mixedOf);
   for (const { epoch, step } of groupSteps(arena, work, round.plan)) {
-    propagate(training, stages, step, features);
+    propagate(training, stages, step, { features, changes });
     const top = stages.at(-1);
     if (top !== undefined) differentiate(step, epoch, top);
-    retreat(training, stages, step);
+    retreat(training, stages, step, changes);
+    changes?.leave(step);
   }
   return takeResult(training, stages, work);
+}
+
+function changesFor(training: Training, work: GroupWork): ChangedSteps | undefined {
+  const { shared, round } = training;
+  const widths = rowWidths(shared.map(({ layer }) => layer));
+  return work.changes && changedSteps(training, work.changes, work, { ...widths, epochs: round.plan.epochs });
 }
 
 /** The group's records, padded, one user after another. */
@@ -93,79 +91,56 @@ function labelsOf(labels: Int32Array, { starts, counts }: GroupWork): Int32Array
   return taken;
 }
 
-function makeStages(training: Training, work: GroupWork, records: Int32Array, features: Rows): Stage[] {
-  const { arena, shared, round } = training;
-  const { learningRate, l2, epochs } = round.plan;
-  const numUsers = work.counts.length;
-  const numRows = startOf(records, numUsers);
-  const stages: Stage[] = [];
-  for (const [index, layer] of shared.entries()) {
-    const sum = sumRoom(training, layer.layer);
-    const room: LayerRoom = {
-      ...{ kernels: training.kernels, arena, shared: layer, sum, numUsers, numSteps: work.numSteps, records },
-      ...{ learningRate, decay: 1 - learningRate * l2 },
-    };
-    const isFactored = work.factored[index] === true;
-    const form = makeForm(room, { index, features, isFactored, epochs });
-    const below = stages.at(-1)?.output;
-    const input =
-      below ?? (work.orders === undefined ? features : arena.zeroRows(numRows, layer.layer.inputs));
-    const output = arena.rows(numRows, layer.layer.units);
-    stages.push({
-      form,
-      layer: layer.layer,
-      sum,
-      input,
-      output,
-      gradient: arena.zeroRows(numRows, layer.layer.units),
-    });
-  }
-  return stages;
+/** What a step feeds in: the group's records, or what the defence makes of them. */
+interface StepSource {
+  readonly features: Rows;
+  readonly changes: ChangedSteps | undefined;
 }
 
-function makeForm(
-  room: LayerRoom,
-  choice: {
-    readonly index: number;
-    readonly features: Rows;
-    readonly isFactored: boolean;
-    readonly epochs: number;
-  },
-): LayerForm {
-  if (!choice.isFactored) return ownWeights(room);
-  if (choice.index === 0) return factoredInput(room, choice.features);
-  return factored(
-    room,
-    room.records.map((start) => choice.epochs * start),
-  );
-}
-
-/** Forwards through the stack; the first layer reads the records that the step picks. */
-function propagate({ kernels }: Training, stages: readonly Stage[], step: GroupStep, features: Rows): void {
-  for (const [index, { form, layer, input, output }] of stages.entries()) {
-    if (index === 0 && step.picked !== undefined)
-      kernels.gatherRows(
-        step.numRows,
-        input.row,
-        features.at,
-        features.row,
-        step.picked.at,
-        input.at,
-        input.row,
-      );
+/** Forwards through the stack. */
+function propagate(
+  { kernels }: Training,
+  stages: readonly Stage[],
+  step: GroupStep,
+  source: StepSource,
+): void {
+  let from = source.features;
+  for (const [index, stage] of stages.entries()) {
+    const { form, layer, input, output } = stage;
+    if (index === 0) from = enter(kernels, step, source, input);
+    if (index === stages.length - 1) source.changes?.changeTop(step, from, input);
     form.forward(step, input, output);
     kernels.activate(activationKind[layer.activation], step.numRows, layer.units, output.at, output.row);
+    from = output;
   }
+}
+
+/** The step's records to the first layer's `input`, and where they stand now. */
+function enter(kernels: Kernels, step: GroupStep, { features, changes }: StepSource, input: Rows): Rows {
+  const { numRows, picked } = step;
+  const to = [input.at, input.row] as const;
+  if (picked !== undefined)
+    kernels.gatherRows(numRows, input.row, features.at, features.row, picked.at, ...to);
+  else if (input !== features)
+    kernels.combineRows(numRows, input.row / 4, features.at, features.row, ...to, 1, 0);
+  changes?.changeRecords(step, input);
+  return input;
 }
 
 /** Backwards through the stack; a layer descends only after its weights have carried the derivative down. */
-function retreat({ kernels }: Training, stages: readonly Stage[], step: GroupStep): void {
+function retreat(
+  { kernels }: Training,
+  stages: readonly Stage[],
+  step: GroupStep,
+  changes: ChangedSteps | undefined,
+): void {
   for (let index = stages.length - 1; index >= 0; index--) {
     const stage = stages[index];
     const below = stages[index - 1];
     if (stage === undefined) continue;
     if (below !== undefined) {
       stage.form.backward(step, stage.gradient, below.gradient);
+      if (index === stages.length - 1) changes?.carryDown(step, below.gradient);
       const { layer, output, gradient } = below;
       const kind = activationKind[layer.activation];
       kernels.multiplySlope(kind, step.numRows, layer.units, output.at, gradient.at, gradient.row);

@@ -1,8 +1,12 @@
+import type { Rng } from '../../random/rng.ts';
 import type { DenseLayer } from '../dense-layers.ts';
 import type { LocalPlan, LocalTask } from '../local-trainer.ts';
+import { perturber } from '../perturbation.ts';
+import { recordsFrom, stepRecords } from '../step-records.ts';
 import { forEachStep } from '../steps.ts';
 import { userRng } from '../user-loop.ts';
 import { type ChooseForm, loadSize, type UserLoad } from './choose-form.ts';
+import { changeCollector, doInputsChange, drawnRowBytes, rowWidths } from './drawn-changes.ts';
 import type { GroupWork } from './work.ts';
 
 /** Drawn users who are trained together: equally many steps, every layer in the same form. */
@@ -34,9 +38,11 @@ export interface Grouping {
 export function cutGroups(task: LocalTask, grouping: Grouping): Group[] {
   const groups: (Group & { members: number[]; work: number })[] = [];
   let bytes = 0;
-  for (const { load, members } of byLoad(task)) {
+  for (const { load, members } of byLoad(task, grouping.layers)) {
     const { numSteps } = load;
-    const factored = grouping.layers.map((layer, index) => grouping.chooseForm(layer, index === 0, load));
+    const factored = grouping.layers.map((layer, index) =>
+      grouping.chooseForm(layer, index === 0 && load.areInputsKept, load),
+    );
     const size = loadSize(grouping.layers, factored, load);
     for (const member of members) {
       const group = groups.at(-1);
@@ -55,7 +61,10 @@ export function cutGroups(task: LocalTask, grouping: Grouping): Group[] {
 }
 
 /** The drawn users who have records, by how many: that decides all of a user's load. The fewest first. */
-function byLoad(task: LocalTask): { readonly load: UserLoad; readonly members: readonly number[] }[] {
+function byLoad(
+  task: LocalTask,
+  layers: readonly DenseLayer[],
+): { readonly load: UserLoad; readonly members: readonly number[] }[] {
   const byRecords = new Map<number, number[]>();
   for (const [member, user] of task.users.entries()) {
     const numRecords = numRecordsOf(task, user);
@@ -64,7 +73,7 @@ function byLoad(task: LocalTask): { readonly load: UserLoad; readonly members: r
     else if (numRecords > 0) byRecords.set(numRecords, [member]);
   }
   const ascending = [...byRecords].sort(([a], [b]) => a - b);
-  return ascending.map(([numRecords, members]) => ({ load: loadOf(task.plan, numRecords), members }));
+  return ascending.map(([numRecords, members]) => ({ load: loadOf(task.plan, numRecords, layers), members }));
 }
 
 function sameForms(a: readonly boolean[], b: readonly boolean[]): boolean {
@@ -76,15 +85,21 @@ function numRecordsOf({ shard, plan }: LocalTask, user: number): number {
   return Math.min(all, plan.maxRecordsPerUser);
 }
 
-function loadOf(plan: LocalPlan, numRecords: number): UserLoad {
+function loadOf(plan: LocalPlan, numRecords: number, layers: readonly DenseLayer[]): UserLoad {
   const size = plan.batchSize === 'all' ? numRecords : plan.batchSize;
   const numSteps = plan.epochs * Math.ceil(numRecords / size);
-  return { numRecords, numSteps, numRows: plan.epochs * numRecords };
+  const numRows = plan.epochs * numRecords;
+  const drawnBytes = numRows * drawnRowBytes(plan, rowWidths(layers));
+  return { numRecords, numSteps, numRows, drawnBytes, areInputsKept: !doInputsChange(plan, layers.length) };
 }
 
-/** What a group's training needs; draws its users' shuffles. */
-export function groupWork(task: LocalTask, { members, numSteps, factored }: Group): GroupWork {
-  const { shard, plan } = task;
+/** What a group's training needs; draws its users' shuffles and whatever else their steps take by chance. */
+export function groupWork(
+  task: LocalTask,
+  { members, numSteps, factored }: Group,
+  layers: readonly DenseLayer[],
+): GroupWork {
+  const { shard } = task;
   const users = Int32Array.from(members);
   const [starts, counts] = [new Int32Array(users.length), new Int32Array(users.length)];
   const weights = new Float64Array(users.length).fill(1);
@@ -100,22 +115,35 @@ export function groupWork(task: LocalTask, { members, numSteps, factored }: Grou
     factored,
     starts,
     counts,
-    orders: numSteps === plan.epochs ? undefined : ordersOf(task, users, counts),
     weights,
+    ...drawSteps(task, { users, counts, numSteps }, layers),
   };
 }
 
-function ordersOf(task: LocalTask, users: Int32Array, counts: Int32Array): Int32Array {
-  const { plan } = task;
-  const orders = new Int32Array(plan.epochs * counts.reduce((sum, count) => sum + count, 0));
+/** The order of each user's records over her steps, and what the defence makes of these; nothing where nothing is drawn. */
+function drawSteps(
+  task: LocalTask,
+  group: { readonly users: Int32Array; readonly counts: Int32Array; readonly numSteps: number },
+  layers: readonly DenseLayer[],
+): Pick<GroupWork, 'orders' | 'changes'> {
+  const { plan, shard } = task;
+  const { users, counts, numSteps } = group;
+  const rows = plan.epochs * counts.reduce((sum, count) => sum + count, 0);
+  const orders = numSteps === plan.epochs ? undefined : new Int32Array(rows);
+  const widths = rowWidths(layers);
+  const changes = changeCollector(plan, widths, { rows, steps: numSteps * users.length });
+  if (orders === undefined && changes === undefined) return { orders, changes };
   let end = 0;
   for (const [index, user] of users.entries()) {
-    const steps = { numRecords: counts[index] ?? 0, plan, rng: () => userRng(task, user) };
-    forEachStep(steps, (_, rows) => {
-      if (rows === 'all') return;
-      orders.set(rows, end);
-      end += rows.length;
+    const rng = (): Rng => userRng(task, user);
+    const numRecords = counts[index] ?? 0;
+    const records = recordsFrom(shard, { start: shard.userOffsets[user] ?? 0, numRecords });
+    const perturb = perturber(plan.defence, widths.top, rng);
+    forEachStep({ numRecords, plan, rng }, (_, picked) => {
+      if (picked !== 'all') orders?.set(picked, end);
+      end += picked === 'all' ? numRecords : picked.length;
+      if (perturb) changes?.take(perturb(stepRecords(records, picked, shard.numFeatures)));
     });
   }
-  return orders;
+  return { orders, changes: changes?.drawn };
 }

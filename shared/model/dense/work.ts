@@ -1,5 +1,6 @@
 import type { DenseLayer } from '../dense-layers.ts';
 import type { LocalPlan } from '../local-trainer.ts';
+import type { DrawnChanges } from './drawn-changes.ts';
 
 /** What all groups of a round share; plain data, so that it can go to a worker. */
 export interface RoundWork {
@@ -33,6 +34,8 @@ export interface GroupWork {
   readonly counts: Int32Array;
   /** Which of a user's records each row of her steps takes, all steps and users in a row; undefined when steps take all. */
   readonly orders: Int32Array | undefined;
+  /** What steps train on instead of records, where the defence changes these; undefined where it does not. */
+  readonly changes: DrawnChanges | undefined;
   /** Weight of each user's clipped update in the sum. */
   readonly weights: Float64Array;
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Backend, loadBackend } from '../../../shared/model/backend.ts';
+import type { Defence } from '../../../shared/model/defence.ts';
 import { denseTrainer } from '../../../shared/model/dense/dense-trainer.ts';
 import { generalTrainer } from '../../../shared/model/general-trainer.ts';
 import type { LocalPlan, LocalTask, LocalTrainer } from '../../../shared/model/local-trainer.ts';
@@ -13,6 +14,7 @@ import {
   generalSpecs,
   norm,
   ragged,
+  randomDefences,
   randomTask,
 } from './samples.ts';
 
@@ -62,7 +64,7 @@ async function expectAgreement(
 
 /** The dense provider as it comes, and with all layers in one form, as small layers would never be by cost. */
 function denseTrainers(spec: ModelSpec): LocalTrainer[] {
-  const forms = [() => true, () => false, (_: unknown, isFirst: boolean) => isFirst];
+  const forms = [() => true, () => false, (_: unknown, readsRecords: boolean) => readsRecords];
   return [denseTrainer(spec), ...forms.map((chooseForm) => denseTrainer(spec, { chooseForm }))];
 }
 
@@ -75,6 +77,18 @@ describe.each(denseSpecs)('%s', (_, spec) => {
   test.each(defences)('%s: dense agrees with the naive loop', async (_name, defence) => {
     await expectAllAgree(spec, { defence, epochs: 2 }, denseTrainers(spec));
   });
+
+  test.each(randomDefences)(
+    '$type: dense draws as the naive loop does, and agrees with it',
+    async (defence) => {
+      for (const plan of [
+        { epochs: 2 },
+        { epochs: 1 },
+        { epochs: 2, batchSize: 3, l2: 0.03, maxRecordsPerUser: 5 },
+      ])
+        await expectAllAgree(spec, { defence, ...plan }, denseTrainers(spec));
+    },
+  );
 
   test('shuffled steps and L2: dense and wasm agree with the naive loop', async () => {
     const got = [...denseTrainers(spec), generalTrainer({ spec, backend: wasm })];
@@ -94,9 +108,10 @@ test('any dense stack: dense agrees with the naive loop', async () => {
     batchSize: fc.constantFrom('all' as const, 1, 2, 3),
     learningRate: fc.double({ min: 0.01, max: 0.5, noNaN: true }),
     l2: fc.constantFrom(0, 0.1),
+    defence: fc.constantFrom<Defence>({ type: 'none' }, ...randomDefences),
   });
   const property = fc.asyncProperty(anyDenseSpec, plan, (spec, chosen) =>
     expectAllAgree(spec, chosen, denseTrainers(spec)),
   );
-  await fc.assert(property, { numRuns: 12, seed: 1 });
+  await fc.assert(property, { numRuns: 24, seed: 1 });
 });

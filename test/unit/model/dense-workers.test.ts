@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { denseTrainer } from '../../../shared/model/dense/dense-trainer.ts';
-import { denseSpecs, randomTask } from './samples.ts';
+import { denseSpecs, randomDefences, randomTask } from './samples.ts';
 
 const [, spec] = denseSpecs[7]!;
 const recordCounts = Array.from({ length: 40 }, (_, user) => user % 7);
@@ -15,6 +15,14 @@ test('one, two and four threads give the same bits, round after round', async ()
     );
     for (const result of threads) expect(result).toEqual(inline);
   }
+});
+
+test.each(randomDefences)('$type: what is drawn does not depend on threads or groups', async (defence) => {
+  const task = randomTask(spec, recordCounts, { epochs: 2, batchSize: 3, defence }, { clipNorm: 0.3 });
+  const one = await denseTrainer(spec, { workers: 1, groupBytes: 3000 }).clippedSum(task);
+  expect(await denseTrainer(spec, { workers: 2, groupBytes: 3000 }).clippedSum(task)).toEqual(one);
+  const { norms } = await denseTrainer(spec, { workers: 1, groupBytes: 100_000 }).clippedSum(task);
+  expect(norms).toEqual(one.norms);
 });
 
 test('a task that fails leaves the threads usable', async () => {

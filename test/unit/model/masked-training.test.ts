@@ -12,7 +12,16 @@ import { ModelSpec } from '../../../shared/model/spec.ts';
 import { seededRng } from '../../../shared/random/rng.ts';
 import { Seed } from '../../../shared/units.ts';
 import { plainTrainer } from '../../support/plain-dense/plain-trainer.ts';
-import { anyDenseSpec, denseSpecs, distance, generalSpecs, norm, ragged, randomTask } from './samples.ts';
+import {
+  anyDenseSpec,
+  denseSpecs,
+  distance,
+  generalSpecs,
+  norm,
+  ragged,
+  randomDefences,
+  randomTask,
+} from './samples.ts';
 
 let cpu: Backend;
 let wasm: Backend;
@@ -108,6 +117,7 @@ const plans: readonly Partial<LocalPlan>[] = [
   { epochs: 1 },
   { epochs: 2, batchSize: 2, l2: 0.03 },
   { epochs: 2, defence: { type: 'hamp', entropyShare: 0.6, entropyWeight: 0.2 } },
+  ...randomDefences.map((defence) => ({ epochs: 2, batchSize: 3, defence })),
 ];
 
 describe.each(denseSpecs)('%s', (_, spec) => {

@@ -153,6 +153,31 @@ export const defences: readonly (readonly [string, Defence])[] = [
   ].map((defence) => [JSON.stringify(defence), Defence.parse(defence)] as const),
 ];
 
+/** Defences that change records or activations by chance, alone and combined. */
+export const randomDefences: readonly Defence[] = [
+  { type: 'dropout', rate: 0.4 },
+  { type: 'mixup', concentration: 0.6 },
+  { type: 'input-noise', stdDev: 0.3 },
+  { type: 'representation-noise', stdDev: 0.4 },
+  {
+    type: 'combined',
+    defences: [
+      { type: 'relaxloss', alpha: 0.9 },
+      { type: 'dropout', rate: 0.3 },
+    ],
+  },
+  {
+    type: 'combined',
+    defences: [
+      { type: 'mixup' },
+      { type: 'hamp' },
+      { type: 'input-noise', stdDev: 0.1 },
+      { type: 'representation-noise', stdDev: 0.2 },
+      { type: 'dropout', rate: 0.2 },
+    ],
+  },
+].map((defence) => Defence.parse(defence));
+
 /** Any small stack of dense layers. */
 export const anyDenseSpec: fc.Arbitrary<ModelSpec> = fc
   .record({
