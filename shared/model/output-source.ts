@@ -1,8 +1,8 @@
 import { denseStack } from './dense-layers.ts';
-import { denseOutputs, type Outputs } from './dense-logits.ts';
+import { denseRun, type Outputs } from './dense-logits.ts';
 import { type ModelSpec, numClasses } from './spec.ts';
 
-/** A model with fixed parameters, ready to be run. It may own tensors until `dispose`. */
+/** A model with fixed parameters, ready to be run. It owns tensors or memory until `dispose`. */
 export interface OutputSource {
   /** Outputs of features of shape (numRecords, numFeatures), which are not checked. */
   run(features: Float32Array): Outputs;
@@ -17,10 +17,8 @@ export interface OutputSource {
 export async function outputSource(spec: ModelSpec, parameters: Float32Array): Promise<OutputSource> {
   const stack = denseStack(spec);
   if (stack.type === 'dense') {
-    return {
-      run: (features) => denseOutputs(stack, parameters, features),
-      dispose: () => undefined,
-    };
+    const { outputs, dispose } = denseRun(stack, parameters);
+    return { run: outputs, dispose };
   }
   const [{ loadBackend }, { tensorLogits }] = await Promise.all([
     import('./backend.ts'),

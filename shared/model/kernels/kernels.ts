@@ -34,6 +34,7 @@ export interface Kernels {
   readonly multiplySlope: Loop<'kind rows columns output gradient row'>;
   readonly crossEntropy: Loop<'users units offsets labels logits gradient row losses'>;
   readonly widen: Loop<'rows columns from fromRow to toRow'>;
+  readonly wideLayer: Loop<'rows n k x xRow w bias c'>;
   readonly narrowPlusOne: Loop<'rows columns from fromRow to toRow'>;
   readonly gram: Loop<'m first k a b row c cRow'>;
   readonly mirror: Loop<'size c row'>;

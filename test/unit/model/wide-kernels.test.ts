@@ -9,6 +9,7 @@ import {
   get,
   kernels,
   matrix,
+  type Plain,
   product,
   put,
   size,
@@ -16,6 +17,10 @@ import {
   takeKernels,
   transposed,
 } from './kernel-room.ts';
+
+function spare(columns: number): number[] {
+  return new Array<number>(columns).fill(0);
+}
 
 /** The float64 kernels against plain loops, on shapes with every kind of edge. */
 describe.each(['plain', 'fused'] as const)('float64, %s', (arithmetic) => {
@@ -44,6 +49,33 @@ describe.each(['plain', 'fused'] as const)('float64, %s', (arithmetic) => {
         expect(get(plusOne, m, m)).toEqual(got.map((row) => row.map((x) => Math.fround(x + 1))));
       },
     );
+  });
+
+  test('wideLayer: the bits of the plain loop, whatever the processor knows', () => {
+    const layers = fc
+      .tuple(size, size, fc.integer({ min: 0, max: 37 }))
+      .chain(([m, k, n]) =>
+        fc.record({
+          k: fc.constant(k),
+          n: fc.constant(n),
+          x: matrix(m, k),
+          w: matrix(k, n),
+          bias: matrix(1, n),
+        }),
+      );
+    check(layers, ({ k, n, x, w, bias: [bias] }) => {
+      const sparse = x.map((row) => row.map((value, p) => (p % 3 === 0 ? 0 : value)));
+      const columns = padded(n);
+      const wide = (rows: Plain): number => doubles(rows.flatMap((row) => [...row, ...spare(columns - n)]));
+      const out = arena.take(8 * x.length * columns);
+      const from = [doubles(sparse.flat()), 8 * k, wide(w), wide([bias!])] as const;
+      kernels.wideLayer(x.length, columns, k, ...from, out);
+      const got = sparse.map((_, i) => [...arena.doubles(out + 8 * i * columns, n)]);
+      const want = sparse.map((row) =>
+        bias!.map((b, j) => row.reduce((sum, value, p) => (value === 0 ? sum : sum + value * w[p]![j]!), b)),
+      );
+      expect(got).toEqual(want);
+    });
   });
 
   test('factored norm and mass, outer products: a sum of rank-one terms that is never formed is measured and added', () => {

@@ -13,6 +13,7 @@ export {
   innerProduct,
   mirror,
   narrowPlusOne,
+  wideLayer,
   widen,
 } from './wide';
 export { addToLargest, addWindows, copyWindows } from './windows';
