@@ -29,7 +29,7 @@ export function denseRun(stack: Stack, parameters: Float32Array): DenseRun {
   const output = placeLayer(machine, stack.output, parameters);
   return {
     outputs: (features) => {
-      let embedding: Float64Array = Float64Array.from(features);
+      let embedding: Float64Array = new Float64Array(features);
       for (const layer of hidden) embedding = applyLayer(machine, layer, embedding);
       return { embedding, logits: applyLayer(machine, output, embedding) };
     },

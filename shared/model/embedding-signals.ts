@@ -45,12 +45,12 @@ export async function embeddingSignals(
   const centroids = new Float64Array(numUsers * width);
   const numDistinct = new Int32Array(numUsers);
   for (let user = 0; user < numUsers; user++) {
-    const rows = distinctRows(users, user, anyFresh).map((record) => unitRow(embeddings, record));
-    const centroid = meanRow(rows, width);
-    centroids.set(centroid, user * width);
-    numDistinct[user] = rows.length;
-    if (rows.length >= 2) {
-      signals.compactness[user] = mean(rows.map((row) => distance(row, centroid)));
+    const rows = unitRows(embeddings, distinctRows(users, user, anyFresh));
+    const centroid = centroids.subarray(user * width, (user + 1) * width);
+    setMean(rows, centroid);
+    numDistinct[user] = rows.count;
+    if (rows.count >= 2) {
+      signals.compactness[user] = meanDistance(rows, centroid);
       signals.pair[user] = meanPairDistance(rows);
     }
     if (user % usersInAStretch === 0) await setImmediate();
@@ -86,24 +86,42 @@ function distinctRows(
   return rows;
 }
 
-function unitRow({ values, width }: Embeddings, record: number): Float64Array {
-  const row = Float64Array.from(values.subarray(record * width, (record + 1) * width));
-  const norm = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
-  return norm > 0 ? row.map((value) => value / norm) : row;
+/** So many rows of `width` numbers, one after another. */
+interface FlatRows {
+  readonly values: Float64Array;
+  readonly width: number;
+  readonly count: number;
 }
 
-function meanRow(rows: readonly Float64Array[], width: number): Float64Array {
-  const sum = new Float64Array(width);
-  for (const row of rows)
-    row.forEach((value, index) => (sum[index] = (sum[index] ?? 0) + value / rows.length));
-  return sum;
+/** The records' embeddings at length 1; one of all zeros stays. */
+function unitRows({ values, width }: Embeddings, records: readonly number[]): FlatRows {
+  const rows = new Float64Array(records.length * width);
+  for (const [index, record] of records.entries()) {
+    const [to, from] = [index * width, record * width];
+    let squares = 0;
+    for (let i = 0; i < width; i++) squares += (values[from + i] ?? 0) ** 2;
+    const norm = squares > 0 ? Math.sqrt(squares) : 1;
+    for (let i = 0; i < width; i++) rows[to + i] = (values[from + i] ?? 0) / norm;
+  }
+  return { values: rows, width, count: records.length };
 }
 
-function meanPairDistance(rows: readonly Float64Array[]): number {
+function setMean({ values, width, count }: FlatRows, out: Float64Array): void {
+  for (let row = 0; row < count; row++)
+    for (let i = 0; i < width; i++) out[i] = (out[i] ?? 0) + (values[row * width + i] ?? 0) / count;
+}
+
+function meanDistance(rows: FlatRows, to: Float64Array): number {
   let sum = 0;
-  for (const [index, row] of rows.entries())
-    for (const other of rows.slice(index + 1)) sum += distance(row, other);
-  return sum / ((rows.length * (rows.length - 1)) / 2);
+  for (let row = 0; row < rows.count; row++) sum += distance(rows, row, to, 0);
+  return sum / rows.count;
+}
+
+function meanPairDistance(rows: FlatRows): number {
+  let sum = 0;
+  for (let row = 0; row < rows.count; row++)
+    for (let other = row + 1; other < rows.count; other++) sum += distance(rows, row, rows.values, other);
+  return sum / ((rows.count * (rows.count - 1)) / 2);
 }
 
 /** Distance of a user's centroid to the nearest of other users'; Infinity without any. Centroids are rows of `width` numbers. */
@@ -131,15 +149,13 @@ function separation(
 
 const stretchOfColumns = 8;
 
-function distance(a: Float64Array, b: Float64Array): number {
+/** Of one row to a row of `others`, which are as wide. */
+function distance({ values, width }: FlatRows, row: number, others: Float64Array, other: number): number {
+  const [from, to] = [row * width, other * width];
   let sum = 0;
-  for (let column = 0; column < a.length; column++) {
-    const gap = (a[column] ?? 0) - (b[column] ?? 0);
+  for (let i = 0; i < width; i++) {
+    const gap = (values[from + i] ?? 0) - (others[to + i] ?? 0);
     sum += gap * gap;
   }
   return Math.sqrt(sum);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -13,8 +13,9 @@ export function firstUnusable(spec: ModelSpec, features: Float32Array): number {
   );
 }
 
-/** Index of the first NaN or infinite value, or -1. A plain loop: every scoring looks at all of a site's audit records. */
+/** Index of the first NaN or infinite value, or -1; quick where there is none: every scoring looks at all of a site's audit records. */
 function firstNonFinite(values: Float32Array): number {
-  for (let at = 0; at < values.length; at++) if (!Number.isFinite(values[at])) return at;
-  return -1;
+  let zero = 0;
+  for (let at = 0; at < values.length; at++) zero += (values[at] ?? 0) * 0;
+  return zero === 0 ? -1 : values.findIndex((value) => !Number.isFinite(value));
 }

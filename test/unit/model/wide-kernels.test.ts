@@ -52,17 +52,15 @@ describe.each(['plain', 'fused'] as const)('float64, %s', (arithmetic) => {
   });
 
   test('wideLayer: the bits of the plain loop, whatever the processor knows', () => {
-    const layers = fc
-      .tuple(size, size, fc.integer({ min: 0, max: 37 }))
-      .chain(([m, k, n]) =>
-        fc.record({
-          k: fc.constant(k),
-          n: fc.constant(n),
-          x: matrix(m, k),
-          w: matrix(k, n),
-          bias: matrix(1, n),
-        }),
-      );
+    const layers = fc.tuple(size, size, fc.integer({ min: 0, max: 37 })).chain(([m, k, n]) =>
+      fc.record({
+        k: fc.constant(k),
+        n: fc.constant(n),
+        x: matrix(m, k),
+        w: matrix(k, n),
+        bias: matrix(1, n),
+      }),
+    );
     check(layers, ({ k, n, x, w, bias: [bias] }) => {
       const sparse = x.map((row) => row.map((value, p) => (p % 3 === 0 ? 0 : value)));
       const columns = padded(n);
