@@ -46,21 +46,32 @@ export function encodeTable(
   return { shard, siteKeys: siteKeys(source, users) };
 }
 
+/** Row by row: a large table's rows lie far apart, and each is fetched once. */
 function encodeFeatures(source: Source, users: UserGroups, numFeatures: number): Float32Array {
-  const { schema, table } = source;
+  const { table } = source;
   const features = new Float32Array(users.rows.length * numFeatures);
-  let start = 0;
-  for (const feature of schema.features) {
-    const cell = cellReader(source, feature.column);
-    const encode = featureEncoder(feature, schema.missingMarkers, table.images);
-    users.rows.forEach((row, index) => {
-      const at = (users.records[index] ?? 0) * numFeatures + start;
-      const misfit = encode(cell(row), features, at, users.positions[index] ?? 0);
-      if (misfit !== undefined) refuse(table, { row, column: feature.column, text: cell(row) }, misfit);
-    });
-    start += featureNames({ features: [feature] }).length;
-  }
+  const columns = columnEncoders(source);
+  users.rows.forEach((row, index) => {
+    const [start, position] = [(users.records[index] ?? 0) * numFeatures, users.positions[index] ?? 0];
+    for (const { column, cell, encode, offset } of columns) {
+      const misfit = encode(cell(row), features, start + offset, position);
+      if (misfit !== undefined) refuse(table, { row, column, text: cell(row) }, misfit);
+    }
+  });
   return features;
+}
+
+/** What each declared feature reads, how, and where its numbers stand in a record. */
+function columnEncoders(source: Source) {
+  const { schema, table } = source;
+  let next = 0;
+  return schema.features.map((feature) => {
+    const offset = next;
+    next += featureNames({ features: [feature] }).length;
+    const { column } = feature;
+    const encode = featureEncoder(feature, schema.missingMarkers, table.images);
+    return { column, cell: cellReader(source, column), encode, offset };
+  });
 }
 
 function encodeLabels(source: Source, users: UserGroups): Int32Array {

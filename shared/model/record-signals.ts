@@ -40,22 +40,24 @@ export function signalsOf({ values, numClasses }: Logits, labels: Int32Array): R
 function marginOf(logits: Float64Array, label: number): number {
   const largest = largestOther(logits, label);
   let sum = 0;
-  for (const [index, logit] of logits.entries()) if (index !== label) sum += Math.exp(logit - largest);
+  for (let j = 0; j < logits.length; j++) if (j !== label) sum += Math.exp((logits[j] ?? NaN) - largest);
   return (logits[label] ?? NaN) - largest - Math.log(sum);
 }
 
+/** The largest logit of a class other than `label`; of all where there is no such class. */
 function largestOther(logits: Float64Array, label: number): number {
   let largest = -Infinity;
-  for (const [index, logit] of logits.entries()) if (index !== label) largest = Math.max(largest, logit);
+  for (let j = 0; j < logits.length; j++) if (j !== label) largest = Math.max(largest, logits[j] ?? NaN);
   return largest;
 }
 
 /** log of the normaliser minus the mean logit, both relative to the largest one: a sum of non-negative terms. */
 function entropyOf(logits: Float64Array): number {
-  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const largest = largestOther(logits, -1);
   // The largest logit's own term is 1: summed apart, so that log1p keeps what is far below it.
   let [others, weighted, isLargestMet] = [0, 0, false];
-  for (const logit of logits) {
+  for (let j = 0; j < logits.length; j++) {
+    const logit = logits[j] ?? NaN;
     if (logit === largest && !isLargestMet) {
       isLargestMet = true;
       continue;
@@ -72,11 +74,11 @@ function modifiedEntropy(logits: Float64Array, label: number, margin: number): n
   const logNormalizer = (logits[label] ?? NaN) + softplus(-margin);
   // (1 - p_y) * -log p_y, both from the margin.
   let entropy = Math.exp(-softplus(margin)) * softplus(-margin);
-  for (const [index, logit] of logits.entries()) {
-    if (index === label) continue;
-    const probability = Math.exp(logit - logNormalizer);
+  for (let j = 0; j < logits.length; j++) {
+    if (j === label) continue;
+    const probability = Math.exp((logits[j] ?? NaN) - logNormalizer);
     // Only one class can exceed a half; there 1 - p would cancel.
-    const logRest = probability > 0.5 ? -softplus(marginOf(logits, index)) : Math.log1p(-probability);
+    const logRest = probability > 0.5 ? -softplus(marginOf(logits, j)) : Math.log1p(-probability);
     entropy -= probability * logRest;
   }
   return entropy;
