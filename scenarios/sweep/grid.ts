@@ -17,6 +17,9 @@ const Axis = z.union(
 );
 export type Axis = z.infer<typeof Axis>;
 
+/** A base scenario: its path relative to the grid file, or the path and what this sweep changes in it before all else. */
+const Base = z.union([z.string(), z.strictObject({ scenario: z.string(), set: PartialScenario })]);
+
 /** A grid file: base scenarios, what varies, and the seeds of every cell. */
 export const Grid = z
   .strictObject({
@@ -25,7 +28,7 @@ export const Grid = z
     /** Path of the base scenario, relative to the grid file. */
     scenario: z.string().optional(),
     /** Several of them: every cell is made of each. */
-    scenarios: z.array(z.string()).min(1).optional(),
+    scenarios: z.array(Base).min(1).optional(),
     /** What all cells have in common, merged over the base before anything varies. */
     set: PartialScenario.default({}),
     /** Axes in order, first slowest: a dotted path with a list of values, or a name with a mapping of partial scenarios. */
@@ -47,12 +50,18 @@ export const Grid = z
   });
 export type Grid = z.infer<typeof Grid>;
 
+/** A base scenario by its absolute path. */
+interface LoadedBase {
+  readonly file: string;
+  readonly set: Readonly<Record<string, unknown>>;
+}
+
 /** A grid with a name and the paths of its scenarios made absolute. */
 export interface LoadedGrid extends Omit<Grid, 'scenario' | 'scenarios'> {
   readonly file: string;
   /** The file's name without its ending. */
   readonly name: string;
-  readonly scenarios: readonly string[];
+  readonly scenarios: readonly LoadedBase[];
 }
 
 /** Read a grid file. Throws FILE_NOT_FOUND, and CONFIG_INVALID with every place that does not fit. */
@@ -63,7 +72,10 @@ export function loadGrid(file: string): LoadedGrid {
     ...grid,
     file,
     name: nameOfFile(file),
-    scenarios: bases.map((path) => resolve(dirname(file), path)),
+    scenarios: bases.map((base) => {
+      const own = typeof base === 'string' ? { scenario: base, set: {} } : base;
+      return { file: resolve(dirname(file), own.scenario), set: own.set };
+    }),
   };
 }
 

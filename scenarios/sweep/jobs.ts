@@ -7,6 +7,7 @@ import { Seed, Sha256 } from '../../shared/units.ts';
 import { Scenario } from '../scenario.ts';
 import { type Cell, cellsOf } from './cells.ts';
 import { type LoadedGrid, nameOfFile } from './grid.ts';
+import { merged } from './merge.ts';
 
 /**
  * One run of one cell, complete but for the data sets: it can go to another machine. `scenario` names its data schema and its
@@ -38,10 +39,13 @@ export interface Sweep {
  * @throws FILE_NOT_FOUND for a scenario or a file it names; CONFIG_INVALID as {@link cellsOf}.
  */
 export function sweepOf(grid: LoadedGrid, version: string): Sweep {
-  const bases = grid.scenarios.map((file) => ({
+  const bases = grid.scenarios.map(({ file, set }) => ({
     file,
     name: nameOfFile(file),
-    content: loadConfig(file, z.unknown(), (path) => readFileSync(path, 'utf8')),
+    content: merged(
+      loadConfig(file, z.unknown(), (path) => readFileSync(path, 'utf8')),
+      set,
+    ),
   }));
   const cells = cellsOf(grid, bases);
   const folders = new Map(bases.map(({ name, file }) => [name, dirname(file)]));

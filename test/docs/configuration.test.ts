@@ -230,7 +230,7 @@ describe('docs/sweeps.md', () => {
     const example = Grid.parse(parse(files(page).get('grid.yaml') ?? '', { maxAliasCount: 0 }));
     const grid = {
       ...{ ...example, file: 'grid.yaml', name: 'grid' },
-      scenarios: [join('scenarios/catalog', example.scenario ?? '')],
+      scenarios: [{ file: join('scenarios/catalog', example.scenario ?? ''), set: {} }],
     };
     expect(sweepOf(grid, '').cells).toHaveLength(4);
   });

@@ -78,6 +78,18 @@ seeds: [7, 8]
     expect(new Set(jobs.map(({ hash }) => hash)).size).toBe(8);
   });
 
+  test('of a base with changes of its own have these and, over them, what all cells have in common', () => {
+    const { cells } = sweep(`
+scenarios:
+  - {scenario: CATALOG/leaky.yaml, set: {federation: {rounds: 4, description: short}}}
+  - CATALOG/heart.yaml
+set: {federation: {description: common}}
+`);
+    const [leaky, heart] = cells.map(({ scenario: { federation } }) => federation);
+    expect([leaky!.name, leaky!.rounds, leaky!.description]).toEqual(['leaky', 4, 'common']);
+    expect(heart!.rounds).not.toBe(4);
+  });
+
   test('without axes are the base scenarios, with their own seeds', () => {
     const { jobs } = sweep('scenarios: [CATALOG/leaky.yaml, CATALOG/heart.yaml]\n');
     expect(jobs.map(({ id }) => id)).toEqual([
