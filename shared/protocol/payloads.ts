@@ -29,12 +29,13 @@ export function updateBytes(numParams: number): number {
 }
 
 /**
- * A received update, shape (numParams,), int32 in grid units.
+ * A received update, shape (numParams,), int32 in grid units. It stays where it is: `bytes` are the caller's own, and nobody
+ * changes them afterwards.
  *
  * @throws WRONG_SHAPE when the bytes are anything but one such vector.
  */
 export function decodedUpdate(bytes: Uint8Array, numParams: number): Int32Array {
-  const file = decodeTensors(bytes);
+  const file = decodeTensors(bytes, 'owned');
   onlyThese(file, ['update']);
   return i32(file, 'update', [numParams]);
 }

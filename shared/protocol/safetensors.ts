@@ -66,12 +66,13 @@ export function encodedBytes(
 }
 
 /**
- * Tensors and metadata of a safetensors file, as copies (so their alignment in `bytes` does not matter). Strict: the
- * tensors must fill the file without gap or overlap, aligned, and the header must be compact JSON without repeated keys.
+ * Tensors and metadata of a safetensors file, as copies (so their alignment in `bytes` does not matter). `owned` says that nobody
+ * else has `bytes`: then tensors stay in there where that is possible. Strict: the tensors must fill the file without gap or
+ * overlap, aligned, and the header must be compact JSON without repeated keys.
  *
  * @throws WRONG_SHAPE for anything else.
  */
-export function decodeTensors(bytes: Uint8Array): TensorFile {
+export function decodeTensors(bytes: Uint8Array, whose: 'borrowed' | 'owned' = 'borrowed'): TensorFile {
   const { entries, metadata, start } = readHeader(bytes);
   const tensors = new Map<string, Tensor>();
   let end = 0;
@@ -83,7 +84,9 @@ export function decodeTensors(bytes: Uint8Array): TensorFile {
     if ((start + from) % arrays[entry.dtype].BYTES_PER_ELEMENT !== 0)
       throw wrong(`tensor ${name} is not aligned: its data start at byte ${start + from}`);
     if (start + to > bytes.length) throw wrong(`tensor ${name} ends past the end of the file`);
-    tensors.set(name, tensorOf(name, entry, bytes.subarray(start + from, start + to)));
+    const data = bytes.subarray(start + from, start + to);
+    const isUsable = whose === 'owned' && data.byteOffset % arrays[entry.dtype].BYTES_PER_ELEMENT === 0;
+    tensors.set(name, tensorOf(name, entry, isUsable ? data : new Uint8Array(data)));
     end = to;
   }
   if (start + end !== bytes.length)
@@ -177,15 +180,17 @@ function inFileOrder<T extends TensorShape>(tensors: readonly T[]): T[] {
   );
 }
 
+/** The tensor in aligned bytes that are nobody else's. */
 function tensorOf(name: string, { dtype, shape }: Entry, bytes: Uint8Array): Tensor {
-  const { buffer } = littleEndian(new Uint8Array(bytes), dtype);
+  const { buffer, byteOffset } = littleEndian(bytes, dtype);
+  const place = [buffer, byteOffset, elements(shape)] as const;
   switch (dtype) {
     case 'F64':
-      return { name, shape, dtype, data: new Float64Array(buffer) };
+      return { name, shape, dtype, data: new Float64Array(...place) };
     case 'F32':
-      return { name, shape, dtype, data: new Float32Array(buffer) };
+      return { name, shape, dtype, data: new Float32Array(...place) };
     case 'I32':
-      return { name, shape, dtype, data: new Int32Array(buffer) };
+      return { name, shape, dtype, data: new Int32Array(...place) };
   }
 }
 

@@ -41,6 +41,8 @@ describe('safetensors', () => {
         expect(Object.entries(file.metadata).sort()).toEqual(Object.entries(notes).sort());
         expect(file.tensors.size).toBe(given.length);
         for (const one of given) expect(file.tensors.get(one.name)).toEqual(one);
+        const owned = decodeTensors(shifted, 'owned');
+        for (const one of given) expect(owned.tensors.get(one.name)).toEqual(one);
       }),
     );
   });
@@ -72,6 +74,11 @@ describe('safetensors', () => {
 
   test('holds nothing at all', () => {
     expect(decodeTensors(encodeTensors([]))).toEqual({ tensors: new Map(), metadata: {} });
+  });
+
+  test("stays where it is, aligned, in bytes that are the reader's own", () => {
+    const bytes = encodeTensors([{ name: 'a', dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) }]);
+    expect(decodeTensors(bytes, 'owned').tensors.get('a')?.data.buffer).toBe(bytes.buffer);
   });
 
   test('copies: neither the file nor the tensors share memory with the other', () => {
