@@ -189,21 +189,29 @@ function looksAt(update: Int32Array, groups: readonly Group[]): Look[] {
   return [...looks, all];
 }
 
-/** One pass by index: this is most of what an arrival costs. */
+/** One pass, two numbers at a time, whose sums need not wait for each other: this is much of what an arrival costs. */
 function lookAt(values: Int32Array): Look {
-  let squares = 0;
-  let isSaturated = false;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] ?? 0;
-    squares += value * value;
-    if (isEnd(value)) isSaturated = true;
+  let even = 0;
+  let odd = 0;
+  let largest = 0;
+  const whole = values.length - (values.length % 2);
+  for (let i = 0; i < whole; i += 2) {
+    const one = values[i] ?? 0;
+    const other = values[i + 1] ?? 0;
+    even += one * one;
+    odd += other * other;
+    // Math.max would take twice the time.
+    if (withoutSign(one) > largest) largest = withoutSign(one);
+    if (withoutSign(other) > largest) largest = withoutSign(other);
   }
-  return { squares, isSaturated };
+  const last = whole < values.length ? (values[whole] ?? 0) : 0;
+  const isSaturated = Math.max(largest, withoutSign(last)) === 0x7fff_ffff;
+  return { squares: even + odd + last * last, isSaturated };
 }
 
-/** The largest int32 or the smallest: without its sign bit either has all bits of the largest. */
-function isEnd(value: number): boolean {
-  return (value ^ (value >> 31)) === 0x7fff_ffff;
+/** All bits of the largest int32 for it and for the smallest alone. */
+function withoutSign(value: number): number {
+  return value ^ (value >> 31);
 }
 
 /** Written so that NaN fails, and a clip norm so far beyond float64 that no noise can be had for it. */
