@@ -1,3 +1,4 @@
+import { shownGrid } from '../sweep/grid.ts';
 import type { Sweep } from '../sweep/jobs.ts';
 import type { DoneRun, FailedJob } from '../sweep/result.ts';
 import type { CellSummary } from '../sweep/summary.ts';
@@ -30,7 +31,7 @@ export function sweepHtml({ grid, jobs }: Sweep, cells: readonly CellSummary[]):
     ...(failed.length === 0 ? [] : [failedSection(failed)]),
     ...frontierSections(cells),
     claimsSection(undefined, true),
-    html`<section id="grid"><h2>The grid</h2><pre tabindex="0">${JSON.stringify(gridOf(grid), null, 2)}</pre></section>`,
+    html`<section id="grid"><h2>The grid</h2><pre tabindex="0">${JSON.stringify(shownGrid(grid), null, 2)}</pre></section>`,
   ]);
 }
 
@@ -38,11 +39,6 @@ export function sweepHtml({ grid, jobs }: Sweep, cells: readonly CellSummary[]):
 export function frontierSections(cells: readonly CellSummary[]): Markup[] {
   const numbered = cells.map((cell, index) => ({ ...cell, number: index + 1 }));
   return byBase(numbered).map(([base, group], index) => baseSection(base, group, index));
-}
-
-/** The grid as its report shows it: without the paths of the machine that ran it. */
-function gridOf({ description, set, vary, seeds, rounds }: Sweep['grid']): object {
-  return { description, set, vary, seeds, rounds };
 }
 
 function baseSection(base: string, cells: readonly NumberedCell[], index: number): Markup {

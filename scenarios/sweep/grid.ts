@@ -79,6 +79,12 @@ export function loadGrid(file: string): LoadedGrid {
   };
 }
 
+/** A grid as its reports show it: without the paths of the machine that ran it. */
+export function shownGrid({ name, description, scenarios, set, vary, seeds, rounds }: LoadedGrid): object {
+  const bases = scenarios.map((base) => ({ scenario: nameOfFile(base.file), set: base.set }));
+  return { name, description, scenarios: bases, set, vary, seeds, rounds };
+}
+
 /** The name of a grid or scenario file: without folder and ending. */
 export function nameOfFile(file: string): string {
   return basename(file).replace(/\.(ya?ml|json)$/, '');

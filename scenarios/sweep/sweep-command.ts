@@ -8,7 +8,7 @@ import { sweepHtml } from '../report/sweep-page.ts';
 import { sweepText } from '../report/sweep-text.ts';
 import { clearDirectory } from '../run-directory.ts';
 import type { Terminal } from '../terminal.ts';
-import { loadGrid } from './grid.ts';
+import { loadGrid, shownGrid } from './grid.ts';
 import { jobDirectory, keptResult, recordResult } from './job-directory.ts';
 import { type Sweep, sweepOf } from './jobs.ts';
 import { localScheduler } from './local-scheduler.ts';
@@ -117,11 +117,10 @@ function finish(sweep: Sweep, out: string, results: readonly JobResult[], termin
 
 /** All figures as JSON. */
 function sweepJson({ grid }: Sweep, cells: readonly CellSummary[]): string {
-  const { name, description, set, vary, seeds, rounds } = grid;
   const content = {
     sweepVersion: 1,
     privacy: 'simulation: not private',
-    grid: { name, description, set, vary, seeds, rounds },
+    grid: shownGrid(grid),
     cells,
   };
   return summariesJson(content);
