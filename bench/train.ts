@@ -20,6 +20,20 @@ const cases: readonly Case[] = [
     workload: { ...workloads.mlp10, name: `${workloads.mlp10.name}, 5 steps`, steps: 5 },
     users: 1000,
   },
+  {
+    workload: {
+      ...{ ...workloads.mlp10, name: `${workloads.mlp10.name}, dropout` },
+      defence: { type: 'dropout', rate: 0.5 },
+    },
+    users: 3000,
+  },
+  {
+    workload: {
+      ...{ ...workloads.mlp10, name: `${workloads.mlp10.name}, input noise` },
+      defence: { type: 'input-noise', stdDev: 0.2 },
+    },
+    users: 1000,
+  },
   { workload: workloads.logistic10, users: 30_000, goal: 180_000 },
   {
     workload: {

@@ -1,4 +1,5 @@
 import type { Shard } from '../shared/data/shard.ts';
+import type { Defence } from '../shared/model/defence.ts';
 import { initialParameters } from '../shared/model/initial.ts';
 import { LocalPlan, type LocalTask } from '../shared/model/local-trainer.ts';
 import { ModelSpec } from '../shared/model/spec.ts';
@@ -22,6 +23,7 @@ export interface Workload {
   readonly model: ModelInput;
   readonly records: number;
   readonly steps: number;
+  readonly defence?: Defence;
 }
 
 const mlp: ModelInput = {
@@ -39,14 +41,14 @@ export const workloads = {
 } as const satisfies Record<string, Workload>;
 
 /** One round's local work of so many users, each with made-up records; clip norm 0.5. */
-export function localTask({ model, records, steps }: Workload, users: number): LocalTask {
+export function localTask({ model, records, steps, defence }: Workload, users: number): LocalTask {
   const rng = seededRng(Seed.parse(11));
   const spec = ModelSpec.parse(model);
   return {
     parameters: initialParameters(spec, rng),
     shard: madeUpShard(spec, { users, records }, rng),
     users: Int32Array.from({ length: users }, (_, user) => user),
-    plan: LocalPlan.parse({ epochs: steps, batchSize: 'all', learningRate: 0.1 }),
+    plan: LocalPlan.parse({ epochs: steps, batchSize: 'all', learningRate: 0.1, defence }),
     round: 0,
     clipNorm: 0.5,
     rng,
