@@ -79,6 +79,32 @@ def one_hot(labels, classes):
     return np.eye(classes)[labels]
 
 
+def discrepancy(p, bandwidth):
+    """Squared MMD between both halves of the rows: Gaussian kernel, the biased estimate."""
+    half = len(p) // 2
+    a, b = p[:half], p[half:]
+
+    def mean_kernel(x, y):
+        gaps = np.sum((x[:, None, :] - y[None, :, :]) ** 2, axis=2)
+        return np.mean(np.exp(-gaps / (2 * bandwidth**2)))
+
+    return mean_kernel(a, a) + mean_kernel(b, b) - 2 * mean_kernel(a, b)
+
+
+def alignment_case(classes, half, bandwidth):
+    z = f32(rng.uniform(-3, 3, (2 * half, classes)))
+    labels = rng.randint(classes, size=half)
+
+    def objective(x):
+        logs = log_softmax(x)
+        loss = -np.mean(np.sum(one_hot(labels, classes) * logs[:half], axis=1))
+        return loss + 1.7 * discrepancy(np.exp(logs), bandwidth)
+
+    value, slope = value_and_grad(objective)(z)
+    case = {"classes": classes, "logits": flat(z), "labels": labels.tolist(), "weight": 1.7, "bandwidth": bandwidth}
+    return {**case, "loss": float(value), "gradient": flat(slope)}
+
+
 def objective_case(kind, classes, records):
     z = f32(rng.uniform(-3, 3, (records, classes)))
     labels = rng.randint(classes, size=records)
@@ -228,6 +254,8 @@ content = {
     ],
     "attacks": [attack_case(2, 3, 5), attack_case(4, 6, 2)],
     "rounds": [whole_rounds(3), whole_rounds(1)],
+    # Last, so that the cases above draw what they always did.
+    "alignments": [alignment_case(*case) for case in ((2, 1, 0.5), (3, 4, 0.2), (10, 6, 1.3))],
 }
 path = pathlib.Path(__file__).parent / "silo.json"
 lines = ",\n".join(

@@ -66,6 +66,16 @@ export const SiloDefence = z.discriminatedUnion('type', [
     attackLearningRate: z.number().positive().default(0.5),
   }),
   /**
+   * After Li, Li and Ribeiro 2021: the cross-entropy plus `weight` times the squared maximum mean discrepancy between answers to the
+   * drawn users' records and to reference records of the same classes.
+   */
+  z.strictObject({
+    type: z.literal('alignment'),
+    weight: z.number().nonnegative().default(1),
+    /** Of the Gaussian kernel on answers, which are at most sqrt(2) apart. */
+    bandwidth: z.number().positive().default(0.5),
+  }),
+  /**
    * Abadi et al. 2016, with Poisson sampling of records: differential privacy of one record against the coordinator, for
    * comparison; a user with several records has no such promise.
    */

@@ -6,6 +6,7 @@ import { objectiveOf } from '../objective.ts';
 import { type ModelSpec, numClasses } from '../spec.ts';
 import type { TrainerChoice } from '../trainer.ts';
 import { adversarial } from './adversarial.ts';
+import { alignment } from './alignment.ts';
 import { denseEngine } from './dense-engine.ts';
 import { stretches } from './descend.ts';
 import { distillation } from './distillation.ts';
@@ -81,6 +82,8 @@ function trained(
       return distillation(round, { records, reference: publicRecords(task, spec) }, silo);
     case 'adversarial':
       return adversarial(round, { records, reference: publicRecords(task, spec) }, silo);
+    case 'alignment':
+      return alignment(round, { records, reference: publicRecords(task, spec) }, silo);
     case 'record-dp-sgd':
       return recordDp(round, records, silo);
     default:

@@ -115,6 +115,7 @@ describe('training on all users together', () => {
     { type: 'selena', submodels: 4, nonMemberOf: 4 },
     { type: 'distillation', keep: 0 },
     { type: 'adversarial', attackSteps: 0 },
+    { type: 'alignment', bandwidth: 0 },
     { ...recordDp, samplingRate: 0 },
     { type: 'record-dp-sgd' },
     { type: 'relaxloss', alpha: 1 },

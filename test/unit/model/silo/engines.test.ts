@@ -55,6 +55,7 @@ const defences: readonly SiloDefence[] = [
   { type: 'selena', submodels: 4, nonMemberOf: 1 },
   { type: 'distillation', temperature: 2, keep: 0.7 },
   { type: 'adversarial', weight: 0.5, units: 6, attackSteps: 2, attackLearningRate: 0.3 },
+  { type: 'alignment', weight: 0.8, bandwidth: 0.4 },
   {
     ...{ type: 'record-dp-sgd', clipNorm: 0.5, noiseMultiplier: 0.8, samplingRate: 0.6, steps: 4 },
     ...{ recordsPerStep: 6, delta: 1e-5 },

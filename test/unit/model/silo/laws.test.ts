@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LocalPlan } from '../../../../shared/model/local-trainer.ts';
 import { maskOf } from '../../../../shared/model/mask.ts';
+import { ofSameClass, squaredDiscrepancy } from '../../../../shared/model/silo/alignment.ts';
 import type { SiloDefence } from '../../../../shared/model/silo/silo-defence.ts';
 import type { SiloTask } from '../../../../shared/model/silo/silo-trainer.ts';
 import { disjointGroups, nonMemberships } from '../../../../shared/model/silo/split.ts';
@@ -83,8 +84,13 @@ const defences: readonly SiloDefence[] = [
   { type: 'selena', submodels: 4, nonMemberOf: 2 },
   { type: 'distillation', temperature: 1, keep: 1 },
   { type: 'adversarial', weight: 1, units: 4, attackSteps: 1, attackLearningRate: 0.5 },
+  { type: 'alignment', weight: 1, bandwidth: 0.5 },
   recordPrivacy,
 ];
+
+function needsReference({ type }: SiloDefence): boolean {
+  return type === 'distillation' || type === 'adversarial' || type === 'alignment';
+}
 
 function taskOf(silo: SiloDefence, change: Partial<SiloTask> = {}): SiloTask {
   const plan = LocalPlan.parse({ epochs: 2, batchSize: 4, learningRate: 0.3, silo });
@@ -132,12 +138,11 @@ describe.each(defences)('$type', (silo) => {
     const task = taskOf(silo);
     const { shard } = task;
     const features = shard.features.slice();
-    // User 1 is a reference user, so only the two defences that need such see her.
+    // User 1 is a reference user, so only the defences that need such see her.
     const at = shard.userOffsets[1]! * shard.numFeatures;
     features.fill(0.77, at, at + shard.numFeatures);
     const other = await trained({ ...task, shard: { ...shard, features } });
-    const seesReference = silo.type === 'distillation' || silo.type === 'adversarial';
-    expect(distance(other, await trained(task)) > 0).toBe(seesReference);
+    expect(distance(other, await trained(task)) > 0).toBe(needsReference(silo));
   });
 
   test('a record that the model cannot take is left out, and its user is not', async () => {
@@ -170,10 +175,10 @@ describe.each(defences)('$type', (silo) => {
   });
 });
 
-test('distillation and adversarial training are refused where a site has no reference users; others take it', async () => {
+test('what takes reference users is refused where a site has none; others are not', async () => {
   for (const silo of defences) {
     const training = trained(taskOf(silo, { reference: new Int32Array(0) }));
-    if (silo.type !== 'distillation' && silo.type !== 'adversarial') await training;
+    if (!needsReference(silo)) await training;
     else
       expect(await refusalOf(training)).toMatchObject({
         code: 'POLICY_REFUSED',
@@ -197,4 +202,49 @@ test('of a single user nothing pulls: MIST is plain training on her', async () =
   const plan = (silo: SiloDefence): SiloTask => taskOf(silo, { ...alone, plan: { ...all, silo } });
   const pooled = await trained(plan({ type: 'pooled' }));
   expect(await trained(plan({ type: 'mist', groups: 3, weight: 9, pullEpochs: 2 }))).toEqual(pooled);
+});
+
+describe('alignment', () => {
+  test('without weight is plain descent on all records', async () => {
+    const aligned = await trained(taskOf({ type: 'alignment', weight: 0, bandwidth: 0.5 }));
+    const task = taskOf({ type: 'pooled' });
+    const all = { ...task.plan, batchSize: 'all' as const };
+    const [pooled, plain] = [
+      await trained({ ...task, plan: all }),
+      await trained({ ...task, plan: { ...all, silo: { type: 'alignment', weight: 0, bandwidth: 0.5 } } }),
+    ];
+    expect(distance(plain, pooled)).toBeLessThan(1e-6 * norm(pooled));
+    expect(aligned).not.toEqual(plain);
+  });
+
+  test('takes counterparts of the same class wherever there are some', () => {
+    const labels = fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(labels, labels, seeds, (reference, wanted, seed) => {
+        const rows = ofSameClass(Int32Array.from(reference), rng(seed))(Int32Array.from(wanted));
+        for (const [at, row] of rows.entries()) {
+          expect(reference[row]).toBeDefined();
+          if (reference.includes(wanted[at]!)) expect(reference[row]).toBe(wanted[at]);
+        }
+      }),
+    );
+  });
+
+  test('discrepancy is zero between equal halves, at most two, and the same for halves exchanged', () => {
+    const row = fc.array(fc.float({ min: 0, max: 1, noNaN: true }), { minLength: 3, maxLength: 3 });
+    const halves = fc.integer({ min: 1, max: 6 }).chain((n) => {
+      const half = fc.array(row, { minLength: n, maxLength: n }).map((rows) => rows.flat());
+      return fc.tuple(half, half, fc.constantFrom(0.05, 0.5, 3));
+    });
+    fc.assert(
+      fc.property(halves, ([a, b, bandwidth]) => {
+        const between = (x: number[], y: number[]): number =>
+          squaredDiscrepancy(Float32Array.of(...x, ...y), 3, bandwidth).value;
+        expect(between(a, a)).toBeCloseTo(0, 12);
+        expect(between(a, b)).toBeGreaterThan(-1e-12);
+        expect(between(a, b)).toBeLessThanOrEqual(2);
+        expect(between(b, a)).toBeCloseTo(between(a, b), 12);
+      }),
+    );
+  });
 });

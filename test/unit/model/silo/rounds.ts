@@ -39,6 +39,17 @@ export const Vectors = z.object({
       moved: numbers,
     }),
   ),
+  alignments: z.array(
+    z.object({
+      classes: z.number(),
+      logits: numbers,
+      labels: numbers,
+      weight: z.number(),
+      bandwidth: z.number(),
+      loss: z.number(),
+      gradient: numbers,
+    }),
+  ),
   rounds: z.array(
     z.object({
       spec: ModelSpec,

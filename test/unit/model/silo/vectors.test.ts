@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadBackend } from '../../../../shared/model/backend.ts';
 import { adversarialSlope } from '../../../../shared/model/silo/adversarial.ts';
+import { alignmentSlope } from '../../../../shared/model/silo/alignment.ts';
 import {
   type AttackNetwork,
   attackNetwork,
@@ -53,6 +54,18 @@ test.each(vectors.objectives)(
     const value = slopeOf(given)(Float32Array.from(given.logits), out);
     expect(Math.abs(value - given.loss)).toBeLessThan(2e-6 * Math.max(1, Math.abs(given.loss)));
     expect(furthest(out, given.gradient)).toBeLessThan(1e-6);
+  },
+);
+
+test.each(vectors.alignments)(
+  'alignment, $classes classes: value and derivative are those of autograd',
+  ({ classes, labels, logits, loss, gradient, ...settings }) => {
+    const round = { numClasses: classes, objective: { type: 'cross-entropy' } } as const;
+    const out = new Float32Array(logits.length).fill(NaN);
+    const slope = alignmentSlope(round, Int32Array.from(labels), settings);
+    const value = slope(Float32Array.from(logits), out);
+    expect(Math.abs(value - loss)).toBeLessThan(2e-6 * Math.max(1, Math.abs(loss)));
+    expect(furthest(out, gradient)).toBeLessThan(1e-6);
   },
 );
 
