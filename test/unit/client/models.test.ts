@@ -44,9 +44,16 @@ test('a trainer is built once for a specification and a defence, and says what i
   expect(await models.trainer(spec, none)).toBe(await models.trainer({ ...spec }, { ...none }));
   expect(said).toHaveLength(1);
   expect(said[0]).toContain('WebAssembly');
-  const trainer = await models.trainer(spec, { type: 'dropout', rate: 0.5 });
-  expect(trainer.provider).toBe('general');
-  expect(said[1]).toContain("the defence dropout changes every step's records or activations at random");
+  const words = ModelSpec.parse({
+    inputShape: [2],
+    layers: [{ type: 'embedding', vocabularySize: 3, units: 2 }, { type: 'flatten' }],
+    output: { type: 'sigmoid' },
+  });
+  expect((await models.trainer(words, { type: 'dropout', rate: 0.5 })).provider).toBe('general');
+  expect(said[1]).toContain('layer 0 (embedding) is not dense');
+  await expect(models.trainer(words, { type: 'mixup', concentration: 0.2 })).rejects.toMatchObject({
+    code: 'MODEL_INVALID',
+  });
 });
 
 const none = { type: 'none' } as const;
