@@ -22,14 +22,16 @@ const cases: readonly Case[] = [
   },
   {
     workload: {
-      ...{ ...workloads.mlp10, name: `${workloads.mlp10.name}, dropout` },
+      ...workloads.mlp10,
+      name: `${workloads.mlp10.name}, dropout`,
       defence: { type: 'dropout', rate: 0.5 },
     },
     users: 3000,
   },
   {
     workload: {
-      ...{ ...workloads.mlp10, name: `${workloads.mlp10.name}, input noise` },
+      ...workloads.mlp10,
+      name: `${workloads.mlp10.name}, input noise`,
       defence: { type: 'input-noise', stdDev: 0.2 },
     },
     users: 1000,

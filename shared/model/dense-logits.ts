@@ -29,7 +29,7 @@ export function denseRun(stack: Stack, parameters: Float32Array): DenseRun {
   const output = placeLayer(machine, stack.output, parameters);
   return {
     outputs: (features) => {
-      let embedding: Float64Array = new Float64Array(features);
+      let embedding: Outputs['embedding'] = features;
       for (const layer of hidden) embedding = applyLayer(machine, layer, embedding);
       return { embedding, logits: applyLayer(machine, output, embedding) };
     },
@@ -80,7 +80,7 @@ function placeLayer({ arena }: Machine, layer: DenseLayer, parameters: Float32Ar
 function applyLayer(
   { kernels, arena }: Machine,
   { layer, weights, bias }: PlacedLayer,
-  input: Float64Array,
+  input: Outputs['embedding'],
 ): Float64Array {
   const { inputs, units } = layer;
   const numRecords = input.length / inputs;

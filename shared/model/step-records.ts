@@ -1,4 +1,5 @@
 import type { Shard } from '../data/shard.ts';
+import { pickLabels, pickRows } from './pick-rows.ts';
 import type { StepRows } from './steps.ts';
 
 /** Records of one user, of all her steps or of one. */
@@ -24,10 +25,8 @@ export function recordsFrom(
 /** The records of one step; a copy where it does not take all. */
 export function stepRecords(user: StepInput, rows: StepRows, numFeatures: number): StepInput {
   if (rows === 'all') return user;
-  const { features, labels } = user;
-  const picked = new Float32Array(rows.length * numFeatures);
-  for (const [position, row] of rows.entries()) {
-    picked.set(features.subarray(row * numFeatures, (row + 1) * numFeatures), position * numFeatures);
-  }
-  return { features: picked, labels: rows.map((row) => labels[row] ?? 0) };
+  return {
+    features: pickRows(user.features, rows, numFeatures),
+    labels: pickLabels(user.labels, rows),
+  };
 }

@@ -1,5 +1,6 @@
 import type { Rng } from '../../random/rng.ts';
 import { uniformBelow } from '../../random/sample.ts';
+import { pickLabels, pickRows } from '../pick-rows.ts';
 import {
   type AttackNetwork,
   attackGain,
@@ -10,9 +11,9 @@ import {
 import { applyStep, stepsOf } from './descend.ts';
 import type { Slope } from './engine.ts';
 import type { SiloRound } from './labelled.ts';
-import { pickLabels, pickRows, type SiloRecords } from './records.ts';
+import type { SiloRecords } from './records.ts';
 import type { SiloDefence } from './silo-defence.ts';
-import { labelSlope, probabilities, throughSoftmax } from './slopes.ts';
+import { addThroughSoftmax, labelSlope, probabilities } from './slopes.ts';
 
 type Adversarial = Extract<SiloDefence, { type: 'adversarial' }>;
 
@@ -68,9 +69,7 @@ export function adversarialSlope(
     const loss = labelSlope(labels, numClasses, objective)(logits, out);
     const own = probabilities(logits, numClasses);
     const { value, slopes } = attackGain(network, { answers: own, labels });
-    const byLogits = new Float32Array(out.length);
-    throughSoftmax(own, slopes, numClasses, byLogits);
-    for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? 0) + weight * (byLogits[i] ?? 0);
+    addThroughSoftmax(own, slopes, { numClasses, weight }, out);
     return loss + weight * value;
   };
 }

@@ -1,12 +1,12 @@
 import type { Rng } from '../../random/rng.ts';
 import { uniformBelow } from '../../random/sample.ts';
+import { pickLabels, pickRows } from '../pick-rows.ts';
 import type { BothSides } from './adversarial.ts';
 import { applyStep, stepsOf } from './descend.ts';
 import type { Slope } from './engine.ts';
 import type { SiloRound } from './labelled.ts';
-import { pickLabels, pickRows } from './records.ts';
 import type { SiloDefence } from './silo-defence.ts';
-import { labelSlope, probabilities, throughSoftmax } from './slopes.ts';
+import { addThroughSoftmax, labelSlope, probabilities } from './slopes.ts';
 
 type Alignment = Extract<SiloDefence, { type: 'alignment' }>;
 
@@ -42,7 +42,11 @@ export async function alignment(
 /** For each label a row of that class, or any row where there is none, by chance and with replacement. */
 export function ofSameClass(labels: Int32Array, rng: Rng): (wanted: Int32Array) => Int32Array {
   const byClass = new Map<number, number[]>();
-  for (const [row, label] of labels.entries()) byClass.set(label, [...(byClass.get(label) ?? []), row]);
+  for (const [row, label] of labels.entries()) {
+    const rows = byClass.get(label);
+    if (rows) rows.push(row);
+    else byClass.set(label, [row]);
+  }
   return (wanted) =>
     wanted.map((label) => {
       const rows = byClass.get(label);
@@ -68,9 +72,7 @@ export function alignmentSlope(
     const loss = ofLabels(logits.subarray(0, half), out.subarray(0, half));
     const answers = probabilities(logits, numClasses);
     const { value, slopes } = squaredDiscrepancy(answers, numClasses, bandwidth);
-    const byLogits = new Float32Array(out.length);
-    throughSoftmax(answers, slopes, numClasses, byLogits);
-    for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? 0) + weight * (byLogits[i] ?? 0);
+    addThroughSoftmax(answers, slopes, { numClasses, weight }, out);
     return loss + weight * value;
   };
 }

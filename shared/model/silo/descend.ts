@@ -3,8 +3,8 @@ import type { Rng } from '../../random/rng.ts';
 import { shuffled } from '../../random/sample.ts';
 import type { LocalPlan } from '../local-trainer.ts';
 import type { ParameterMask } from '../mask.ts';
+import { pickRows } from '../pick-rows.ts';
 import type { SiloEngine, Slope } from './engine.ts';
-import { pickRows } from './records.ts';
 
 /** How a site descends: plain SGD, as on one user's records. */
 export interface Descent {

@@ -1,5 +1,6 @@
+import { pickRows } from '../pick-rows.ts';
 import { answersOf, onLabels, type SiloRound, student } from './labelled.ts';
-import { pickRows, type SiloRecords } from './records.ts';
+import type { SiloRecords } from './records.ts';
 import type { SiloDefence } from './silo-defence.ts';
 
 type Distillation = Extract<SiloDefence, { type: 'distillation' }>;

@@ -1,7 +1,8 @@
 import type { Rng } from '../../random/rng.ts';
 import type { Objective } from '../objective.ts';
+import { pickLabels, pickRows } from '../pick-rows.ts';
 import { type Descent, descend } from './descend.ts';
-import { pickLabels, pickRows, type SiloRecords } from './records.ts';
+import type { SiloRecords } from './records.ts';
 import { distillationSlope, labelSlope, probabilities } from './slopes.ts';
 
 /** What all silo-level defences share in a round. */

@@ -1,6 +1,7 @@
+import { pickRows } from '../pick-rows.ts';
 import { descend } from './descend.ts';
 import { answersOf, onLabels, type SiloRound } from './labelled.ts';
-import { pickRows, rowsOf, type SiloRecords } from './records.ts';
+import { rowsOf, type SiloRecords } from './records.ts';
 import type { SiloDefence } from './silo-defence.ts';
 import { pullSlope } from './slopes.ts';
 import { disjointGroups } from './split.ts';

@@ -1,10 +1,11 @@
 import { standardNormals } from '../../random/gaussian.ts';
 import { poissonSample } from '../../random/sample.ts';
 import { SamplingRate } from '../../units.ts';
+import { pickLabels, pickRows } from '../pick-rows.ts';
 import { applyStep } from './descend.ts';
 import type { Slope } from './engine.ts';
 import type { SiloRound } from './labelled.ts';
-import { pickLabels, pickRows, type SiloRecords } from './records.ts';
+import type { SiloRecords } from './records.ts';
 import type { SiloDefence } from './silo-defence.ts';
 import { labelSlope } from './slopes.ts';
 

@@ -59,16 +59,3 @@ function featuresOf({ features, numFeatures }: Shard, row: number): Float32Array
 export function rowsOf({ users }: SiloRecords, isWanted: (user: number) => boolean): Int32Array {
   return Int32Array.from([...users.keys()].filter((row) => isWanted(users[row] ?? -1)));
 }
-
-/** Some rows of a matrix with `width` columns. */
-export function pickRows(values: Float32Array, rows: Int32Array, width: number): Float32Array {
-  const picked = new Float32Array(rows.length * width);
-  for (const [at, row] of rows.entries())
-    picked.set(values.subarray(row * width, (row + 1) * width), at * width);
-  return picked;
-}
-
-/** The labels of some records. */
-export function pickLabels(labels: Int32Array, rows: Int32Array): Int32Array {
-  return rows.map((row) => labels[row] ?? 0);
-}

@@ -72,3 +72,15 @@ export function throughSoftmax(
     for (let i = start; i < start + numClasses; i++) out[i] = (own[i] ?? 0) * ((slopes[i] ?? 0) - mean);
   }
 }
+
+/** Adds `weight` times the derivative by logits of what has the derivative `slopes` by probabilities. */
+export function addThroughSoftmax(
+  own: Float32Array,
+  slopes: Float64Array,
+  { numClasses, weight }: { readonly numClasses: number; readonly weight: number },
+  out: Float32Array,
+): void {
+  const byLogits = new Float32Array(out.length);
+  throughSoftmax(own, slopes, numClasses, byLogits);
+  for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? 0) + weight * (byLogits[i] ?? 0);
+}

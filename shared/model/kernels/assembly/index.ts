@@ -1,6 +1,7 @@
 /** AssemblyScript, compiled to WebAssembly with 128-bit vectors by `npm run build`; `../kernels.ts` is its door. */
 export { multiply, multiplyRows, pack } from './multiply';
 export { activate, addRows, combineRows, fillRows, gatherRows, multiplySlope, padRows } from './rows';
+export { wideLayer } from './score';
 export { crossEntropy } from './softmax';
 export {
   addDifference,
@@ -13,7 +14,6 @@ export {
   innerProduct,
   mirror,
   narrowPlusOne,
-  wideLayer,
   widen,
 } from './wide';
 export { addToLargest, addWindows, copyWindows } from './windows';
