@@ -65,7 +65,8 @@ export async function launchServe(
   };
   const harden = (steps: HardeningSteps): Harden =>
     hardenerOf(hardeningOf(steps, { at, file: configFile, numClasses: classes.length }), secret);
-  const callers = callersOf(config, referenceIn(config, { at, model, note: running.note }), harden);
+  const reference = await referenceIn(config, { at, model, note: running.note });
+  const callers = callersOf(config, reference, harden);
   const served = await begin(
     { config, at, directory, model, modelSha256, callers, hardenFurther: harden(config.hardened) },
     running,
@@ -128,10 +129,10 @@ async function begin(prepared: Prepared, { now, note }: ServeRunning): Promise<S
   }
 }
 
-function referenceIn(
+async function referenceIn(
   { monitor }: ServeConfig,
   { at, model, note }: { at: (path: string) => string; model: ModelInUse; note: (text: string) => void },
-): Reference | undefined {
+): Promise<Reference | undefined> {
   if (monitor.reference !== undefined) return readReference(at(monitor.reference), model);
   note('no monitor.reference: only repeats are noticed, no copies, subpopulations or calibration sets');
   return undefined;

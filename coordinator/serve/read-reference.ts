@@ -1,12 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
-import { loadFile } from '../../shared/config.ts';
-import { parseCsv } from '../../shared/data/csv.ts';
-import { encodeTable } from '../../shared/data/encode.ts';
-import { columnsOf, type DataSchema } from '../../shared/data/schema.ts';
+import type { DataSchema } from '../../shared/data/schema.ts';
 import type { Shard } from '../../shared/data/shard.ts';
 import { addLogits, type OutputSource } from '../../shared/model/output-source.ts';
 import { type ModelSpec, numClasses } from '../../shared/model/spec.ts';
+import { readPublicTable } from '../public-table.ts';
 import { answersOf } from './answers.ts';
 import { type Reference, type ReferenceUser, referenceOf } from './monitor/reference.ts';
 import type { Sketcher } from './monitor/sketch.ts';
@@ -21,15 +17,12 @@ export interface ModelInUse {
 }
 
 /**
- * The monitor's reference from a table by the model's schema: comma-separated values, plain or gzipped. Only figures are kept of it.
+ * The monitor's reference from a table by the model's schema. Only figures are kept of it.
  *
- * @throws FILE_NOT_FOUND; CONFIG_INVALID for too few users; what reading a table throws.
+ * @throws CONFIG_INVALID for too few users; what {@link readPublicTable} throws.
  */
-export function readReference(file: string, model: ModelInUse): Reference {
-  const bytes = loadFile(file, (path) => readFileSync(path));
-  const text = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8');
-  const table = parseCsv(text, { source: file, columns: columnsOf(model.schema) });
-  const { shard } = encodeTable(model.schema, table);
+export async function readReference(file: string, model: ModelInUse): Promise<Reference> {
+  const shard = await readPublicTable(file, model.schema);
   const names = { subpopulations: shard.subpopulations, classes: model.classes };
   return referenceOf(usersOf(shard, model), names, model.sketcher);
 }

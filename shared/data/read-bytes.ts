@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { ParleyError } from '../shared/errors.ts';
+import { ParleyError } from '../errors.ts';
+
+/** Reaches a file, as readFile of node:fs/promises does, so that this stays pure. */
+export type ReadFile = (file: string) => Promise<Buffer>;
 
 const gzipMagic = Buffer.from([0x1f, 0x8b]);
 
@@ -9,8 +11,8 @@ const gzipMagic = Buffer.from([0x1f, 0x8b]);
  * A file's bytes, unpacked where its first bytes are gzip's. Throws FILE_NOT_FOUND, naming what was `expected`, and
  * DATA_VALUE_INVALID where the gzip stream is damaged.
  */
-export async function readBytes(file: string, expected: string): Promise<Buffer> {
-  const bytes = await stored(file, expected);
+export async function readBytes(file: string, expected: string, read: ReadFile): Promise<Buffer> {
+  const bytes = await stored(file, expected, read);
   if (!bytes.subarray(0, gzipMagic.length).equals(gzipMagic)) return bytes;
   try {
     return await promisify(gunzip)(bytes);
@@ -28,9 +30,9 @@ export function damaged(file: string, format: string, cause: unknown): ParleyErr
   );
 }
 
-async function stored(file: string, expected: string): Promise<Buffer> {
+async function stored(file: string, expected: string, read: ReadFile): Promise<Buffer> {
   try {
-    return await readFile(file);
+    return await read(file);
   } catch (cause) {
     throw new ParleyError(
       'FILE_NOT_FOUND',
