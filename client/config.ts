@@ -18,6 +18,9 @@ export type TrainerChoice = z.infer<typeof TrainerChoice>;
 /** How a site draws its noise (docs/noise.md). */
 export const NoiseChoice = z.strictObject({ sampler: z.enum(samplers).default('rounded-gaussian') });
 
+/** A table of records: the file, what it means, and what of it is meant where several sites share it. */
+const TableSource = z.strictObject({ file: z.string(), schema: z.string(), site: SiteRule.optional() });
+
 /** A site's configuration file. Paths are relative to the file. */
 export const ClientConfig = z
   .strictObject({
@@ -31,7 +34,9 @@ export const ClientConfig = z
     }),
     /** Key file, made by `parley keys`. */
     identity: z.string(),
-    data: z.strictObject({ file: z.string(), schema: z.string(), site: SiteRule.optional() }),
+    data: TableSource,
+    /** Records that are nobody's secret, for silo-level defences that need some; reference users stand in when left out. */
+    publicTable: TableSource.optional(),
     /** A public constant, near the number of users that may train; everybody's denominator. Optional in simulations only. */
     declaredUsers: z.number().int().positive().optional(),
     policy: z.string(),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { loadConfig, loadText } from '../shared/config.ts';
 import { Identity } from '../shared/crypto/identity.ts';
+import type { Shard } from '../shared/data/shard.ts';
 import type { Farewell } from '../shared/protocol/plan.ts';
 import type { Connect } from '../shared/protocol/transport.ts';
 import { secureRng, seededRng } from '../shared/random/rng.ts';
@@ -44,14 +45,14 @@ export async function launchClient(
   const { url, ca, publicKey } = config.coordinator;
   const transport =
     connect ?? socketConnect({ url, ca: ca === undefined ? undefined : loadText(at(ca), readText) });
-  const schema = await readDataSchema(at(config.data.schema));
-  const { file: table, site } = config.data;
-  const shard = await loadShard({
-    file: at(table),
-    schema,
-    ...(site !== undefined && { site }),
-    ...(readTable && { read: readTable }),
-  });
+  const load = async ({ file: table, schema, site }: ClientConfig['data']): Promise<Shard> =>
+    loadShard({
+      ...{ file: at(table), schema: await readDataSchema(at(schema)) },
+      ...(site !== undefined && { site }),
+      ...(readTable && { read: readTable }),
+    });
+  const shard = await load(config.data);
+  const publicShard = config.publicTable && (await load(config.publicTable));
   const linked = linkedUsers(config, at, shard.userIds);
   if (linked) observer.note(`linkage ${linked.id}: the same at every linked site, or a person counts twice`);
   const ledger = await openLedger(at(config.ledger), policy);
@@ -60,7 +61,7 @@ export async function launchClient(
     if (redTeam) observer.note('red team: this site claims protection and breaks it on purpose');
     const rng = config.seed === undefined ? secureRng() : seededRng(config.seed).fork(`site ${config.site}`);
     const { sampler } = config.noise;
-    const users = { shard, linkage: linked?.linkage, weights: linked?.linkage.weights };
+    const users = { shard, publicShard, linkage: linked?.linkage, weights: linked?.linkage.weights };
     return await runClient({
       ...config,
       name: config.site,

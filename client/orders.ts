@@ -109,7 +109,8 @@ async function trainerFor(
   if (local.silo === undefined) return desk.models.trainer(spec, local.defence);
   const weight = participationRate(protection) * declaredBy(desk, users);
   const reference = users.roles.users.filter((_, index) => users.roles.roles[index] === 2);
-  return wholeSite(await desk.models.siloTrainer(spec), { weight, reference });
+  const { publicShard } = desk.site;
+  return wholeSite(await desk.models.siloTrainer(spec), { weight, reference, publicShard });
 }
 
 function noteRefused(reply: Reply, { note }: Desk): void {

@@ -1,3 +1,4 @@
+import type { Shard } from '../shared/data/shard.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { LocalTask, LocalTrainer } from '../shared/model/local-trainer.ts';
 import type { SiloTrainer } from '../shared/model/silo/silo-trainer.ts';
@@ -13,6 +14,8 @@ export interface SiloFacts {
   readonly weight: number;
   /** Indices of the site's reference users, ascending. */
   readonly reference: Int32Array;
+  /** The site's public records; none when undefined. */
+  readonly publicShard: Shard | undefined;
 }
 
 /**
@@ -22,12 +25,12 @@ export interface SiloFacts {
  */
 export function wholeSite(
   trainer: SiloTrainer,
-  { weight, reference }: SiloFacts,
+  { weight, ...publicRecords }: SiloFacts,
 ): Pick<LocalTrainer, 'clippedSum'> {
   return {
     clippedSum: async (task) => {
       const { parameters: received } = task;
-      const { parameters } = await trainer.train({ ...task, plan: siloPlan(task), reference });
+      const { parameters } = await trainer.train({ ...task, plan: siloPlan(task), ...publicRecords });
       const update = parameters.map((value, i) => value - (received[i] ?? 0));
       const norm = l2Norm(update);
       const isFinite = Number.isFinite(norm);

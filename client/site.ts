@@ -13,6 +13,8 @@ import type { RedTeam } from './red-team.ts';
 /** What a site's part in a round works on. Nothing of it leaves but through the release and the audit users' signals. */
 export interface Site {
   readonly shard: Shard;
+  /** Records that are nobody's secret, for silo-level defences; none when left out. */
+  readonly publicShard?: Shard | undefined;
   /** Users that may train, ascending: all but held-out and reference audit users. */
   readonly trainable: Int32Array;
   /** Trainable users without a person behind them, who are left out of what adaptive clipping counts; none when left out. */

@@ -56,7 +56,7 @@ describe("the README's files", () => {
   // Of alternatives the README shows one, and of defences at the server and of whole sites none; scenario-only keys and shared tables have no place at a real hospital.
   test.each([
     ['policy.yaml', SitePolicy, /^allowedModels\./],
-    ['client.yaml', ClientConfig, /^seed$|^audit\.coins$|^redTeam(\.|$)|^data\.site(\.|$)/],
+    ['client.yaml', ClientConfig, /^seed$|^audit\.coins$|^(redTeam|data\.site|publicTable)(\.|$)/],
     [
       'coordinator.yaml',
       CoordinatorConfig,

@@ -13,9 +13,11 @@ export interface SiloTask {
   readonly users: Int32Array;
   /**
    * Indices of the site's reference users, ascending: they never train on labels, are outside the promise, and stand for
-   * the public records that some defences need.
+   * the public records that some defences need, where there is no `publicShard`.
    */
   readonly reference: Int32Array;
+  /** Records that are nobody's secret, all of them; none when left out. */
+  readonly publicShard?: Shard | undefined;
   readonly plan: LocalPlan & { readonly silo: SiloDefence };
   /** What is trained; everything when left out. A pruned parameter keeps its received value in every step. */
   readonly mask?: ParameterMask | undefined;
@@ -37,6 +39,6 @@ export interface SiloResult {
 export interface SiloTrainer {
   readonly provider: 'general' | 'dense';
   readonly description: string;
-  /** @throws WRONG_SHAPE, MODEL_INVALID where parameters, records or users do not fit; POLICY_REFUSED where the defence needs reference users and the site has none. */
+  /** @throws WRONG_SHAPE, MODEL_INVALID where parameters, records or users do not fit; POLICY_REFUSED where the defence needs public records and the site has neither these nor reference users. */
   train(task: SiloTask): Promise<SiloResult>;
 }

@@ -101,28 +101,41 @@ function recordsPerUser({ plan }: SiloTask): number {
   return plan.silo.type === 'record-dp-sgd' ? Infinity : plan.maxRecordsPerUser;
 }
 
-function publicRecords({ shard, reference, plan }: SiloTask, spec: ModelSpec): SiloRecords {
+function publicRecords({ shard, reference, publicShard, plan }: SiloTask, spec: ModelSpec): SiloRecords {
   const { maxRecordsPerUser } = plan;
-  const records = gatherRecords(shard, spec, { users: reference, maxRecordsPerUser });
+  const records = publicShard
+    ? gatherRecords(publicShard, spec, { users: everybody(publicShard), maxRecordsPerUser })
+    : gatherRecords(shard, spec, { users: reference, maxRecordsPerUser });
   if (records.labels.length > 0) return records;
   throw new ParleyError(
     'POLICY_REFUSED',
-    `the silo-level defence ${plan.silo.type} takes the reference users of a site for its public records, and this site has none: ` +
-      'raise audit.fraction and audit.referenceFraction here, or choose another defence',
+    `the silo-level defence ${plan.silo.type} needs public records, and this site has neither a public table with records that the ` +
+      'model can take nor reference users to stand in: name a publicTable, raise audit.fraction and audit.referenceFraction here, ' +
+      'or choose another defence',
   );
 }
 
-function checkFits({ parameters, shard, users, reference, mask }: SiloTask, spec: ModelSpec): void {
+function everybody(shard: Shard): Int32Array {
+  return Int32Array.from({ length: numUsers(shard) }, (_, user) => user);
+}
+
+function checkFits(task: SiloTask, spec: ModelSpec): void {
+  const { parameters, shard, users, reference, publicShard, mask } = task;
   requireEqual('received parameters', parameters.length, numParams(spec));
-  requireEqual('features of a record', shard.numFeatures, numFeatures(spec));
-  if (shard.numClasses > numClasses(spec))
-    throw new ParleyError(
-      'MODEL_INVALID',
-      `model: tells ${numClasses(spec)} classes apart, but the data have ${shard.numClasses}`,
-    );
+  checkRecords(shard, spec, 'the data');
+  if (publicShard) checkRecords(publicShard, spec, 'the public table');
   requireEqual('flags of the mask', mask?.flags.length ?? parameters.length, numParams(spec));
   checkUsers(shard, users);
   checkUsers(shard, reference);
+}
+
+function checkRecords(shard: Shard, spec: ModelSpec, what: string): void {
+  requireEqual(`features of a record of ${what}`, shard.numFeatures, numFeatures(spec));
+  if (shard.numClasses > numClasses(spec))
+    throw new ParleyError(
+      'MODEL_INVALID',
+      `model: tells ${numClasses(spec)} classes apart, but ${what} have ${shard.numClasses}`,
+    );
 }
 
 function checkUsers(shard: Shard, users: Int32Array): void {

@@ -31,18 +31,20 @@ describe("a site's one update", () => {
   test('counts for its public weight, whoever was drawn, and costs the promise', async () => {
     const site = await aSite(6, { policy, trainable: Int32Array.of(0, 2, 3) });
     const trainer = answering([1, -1, 0]);
-    const facts = { weight: 45, reference: Int32Array.of(1) };
+    const facts = { weight: 45, reference: Int32Array.of(1), publicShard: site.shard };
     const { bytes } = await participate(plan, received, site, wholeSite(trainer, facts));
     const step = gridStep(ClipNorm.parse(16), tinyParams);
     expect([...decodedUpdate(bytes, tinyParams)].map((value) => value * step)).toEqual([22.5, 0, -11.25]);
-    expect(trainer.tasks[0]).toMatchObject({ users: Int32Array.of(0, 2, 3), reference: Int32Array.of(1) });
+    const { shard: publicShard } = site;
+    const asked = { users: Int32Array.of(0, 2, 3), reference: Int32Array.of(1), publicShard };
+    expect(trainer.tasks[0]).toMatchObject(asked);
     expect(site.ledger.entries()).toEqual([{ event: { type: 'non-private' }, count: 1 }]);
   });
 
   test('is zero where training diverged', async () => {
     for (const bad of [NaN, Infinity]) {
       const site = await aSite(3, { policy });
-      const facts = { weight: 3, reference: new Int32Array(0) };
+      const facts = { weight: 3, reference: new Int32Array(0), publicShard: undefined };
       const { bytes } = await participate(plan, received, site, wholeSite(answering([0, bad, 0]), facts));
       expect([...decodedUpdate(bytes, tinyParams)]).toEqual([0, 0, 0]);
     }
@@ -56,7 +58,7 @@ describe("a site's one update", () => {
     const models = await Promise.all(
       [one, other].map(async (site, index) => {
         const weight = [6, 9][index] ?? 0;
-        const facts = { weight, reference: new Int32Array(0) };
+        const facts = { weight, reference: new Int32Array(0), publicShard: undefined };
         const { bytes } = await participate(plan, received, site, wholeSite(trainer, facts));
         decodedUpdate(bytes, tinyParams).forEach((value, i) => (sum[i] = (sum[i] ?? 0) + value * step));
         const users = site.trainable;

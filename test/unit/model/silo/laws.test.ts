@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { selectUsers } from '../../../../shared/data/partition.ts';
 import { LocalPlan } from '../../../../shared/model/local-trainer.ts';
 import { maskOf } from '../../../../shared/model/mask.ts';
 import { ofSameClass, squaredDiscrepancy } from '../../../../shared/model/silo/alignment.ts';
@@ -166,23 +167,38 @@ describe.each(defences)('$type', (silo) => {
       { users: Int32Array.of(2, 1) },
       { users: Int32Array.of(8) },
       { reference: Int32Array.of(5, 5) },
+      { publicShard: { ...shard, numFeatures: 7 } },
       { mask: maskOf(new Uint8Array(3).fill(1)) },
     ];
     for (const misfit of misfits)
       await expect(trained({ ...task, ...misfit })).rejects.toMatchObject({ code: 'WRONG_SHAPE' });
-    const classes = { shard: { ...shard, numClasses: 4 } };
-    await expect(trained({ ...task, ...classes })).rejects.toMatchObject({ code: 'MODEL_INVALID' });
+    const tooMany = { ...shard, numClasses: 4 };
+    for (const classes of [{ shard: tooMany }, { publicShard: tooMany }])
+      await expect(trained({ ...task, ...classes })).rejects.toMatchObject({ code: 'MODEL_INVALID' });
   });
 });
 
-test('what takes reference users is refused where a site has none; others are not', async () => {
+test.each(defences)(
+  '$type takes public records, where a site has some, in place of reference users',
+  async (silo) => {
+    const task = taskOf(silo);
+    const publicShard = selectUsers(task.shard, task.reference);
+    const got = await trained({ ...task, publicShard, reference: new Int32Array(0) });
+    expect(got).toEqual(await trained(task));
+    const other = { ...publicShard, features: publicShard.features.map((value) => value + 1) };
+    const moved = distance(await trained({ ...task, publicShard: other }), got);
+    expect(moved > 0).toBe(needsReference(silo));
+  },
+);
+
+test('what takes public records is refused where a site has none; others are not', async () => {
   for (const silo of defences) {
     const training = trained(taskOf(silo, { reference: new Int32Array(0) }));
     if (!needsReference(silo)) await training;
     else
       expect(await refusalOf(training)).toMatchObject({
         code: 'POLICY_REFUSED',
-        message: expect.stringContaining(`${silo.type} takes the reference users`) as unknown,
+        message: expect.stringContaining(`${silo.type} needs public records`) as unknown,
       });
   }
 });
