@@ -9,6 +9,7 @@ import { brokenPromise, type Protection } from '../shared/protocol/plan.ts';
 import { Seed, SiteId } from '../shared/units.ts';
 import { Averaging } from './aggregate/averaging.ts';
 import type { AdaptiveClipping } from './aggregate/clip-norm.ts';
+import { Distillation } from './aggregate/distillation.ts';
 import { Pruning, pruningContradictions } from './aggregate/prune.ts';
 import { ServerOptimizer } from './aggregate/server-step.ts';
 import { AuditOptions } from './audit/audit-round.ts';
@@ -29,6 +30,7 @@ export const FederationConfig = z.strictObject({
   protection: ProtectionConfig,
   server: ServerOptimizer,
   averaging: Averaging.optional(),
+  distillation: Distillation.optional(),
   earlyStopping: EarlyStopping.optional(),
   pruning: Pruning.optional(),
   cohort: z
@@ -79,8 +81,15 @@ export const CoordinatorConfig = z.strictObject({
   identity: z.string(),
   sites: z.array(z.strictObject({ id: SiteId, publicKey: PublicKey })).min(1),
   directory: z.string(),
+  /** Records that are nobody's secret, for distillation at the server: CSV, gzipped CSV or Parquet, and what they mean. */
+  publicTable: z.strictObject({ file: z.string(), schema: z.string() }).optional(),
 });
 export type CoordinatorConfig = z.infer<typeof CoordinatorConfig>;
+
+/** Whether a run hands over another model than the one that its rounds train on from. */
+export function handsOverAnother({ averaging, distillation }: FederationConfig): boolean {
+  return averaging !== undefined || distillation !== undefined;
+}
 
 /**
  * The promise of every plan. A target epsilon is solved on the safe side: the noise multiplier returned never costs more.
@@ -118,6 +127,11 @@ function assertConsistent({ cohort, deadlines, seed, arrivalChecks, ...config }:
       : []),
     ...(seed === null && arrivalChecks === 'note'
       ? ['arrivalChecks is note, which lets broken protection pass: it is for seeded simulations only']
+      : []),
+    ...(config.averaging && config.distillation
+      ? [
+          'averaging and distillation each say what is handed over in place of the model: leave out one of them',
+        ]
       : []),
     ...contradictionsOfPruning(config),
     ...contradictionsOfSilo(config),

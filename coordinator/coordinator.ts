@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { Identity, PublicKey } from '../shared/crypto/identity.ts';
+import type { Shard } from '../shared/data/shard.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { Farewell } from '../shared/protocol/plan.ts';
 import { type Rng, secureRng } from '../shared/random/rng.ts';
@@ -7,13 +8,14 @@ import type { RunId, SiteId } from '../shared/units.ts';
 import { initialModel, storedMask, storedModel } from './checkpoint.ts';
 import { type FederationConfig, protectionOf } from './config.ts';
 import { createDesk, type Desk } from './desk.ts';
+import { assertSameRecords, distillerOf } from './distil.ts';
 import { enrolSites } from './enrol.ts';
 import { openLedgerHeads } from './ledger-heads.ts';
 import { assertSameRun, freshRunId, manifestOf } from './manifest.ts';
 import { underInitialMask } from './pruning.ts';
 import { referenceModels } from './reference-models.ts';
 import { type Outcome, runRounds } from './run.ts';
-import type { Observer } from './state.ts';
+import type { Distiller, Observer } from './state.ts';
 import { openStore, type Store } from './store/store.ts';
 
 /** Everything a coordinator needs; `serve` puts the transport in front of it. */
@@ -22,6 +24,8 @@ export interface CoordinatorOptions {
   readonly identity: Identity;
   /** Bytes of the model files that `audit.referenceModels` names, in that order; none when left out. */
   readonly referenceModels?: readonly Uint8Array[];
+  /** Loads records that are nobody's secret, where distillation needs them; there are none when left out. */
+  readonly publicShard?: (() => Promise<Shard>) | undefined;
   /** The sites that may take part, by their public keys. */
   readonly sites: ReadonlyMap<SiteId, PublicKey>;
   /** The run directory. */
@@ -38,17 +42,22 @@ export interface CoordinatorOptions {
 /**
  * Run a federation to its end, or go on with the run that the directory holds.
  *
- * @throws CONFIG_INVALID when fewer sites are listed than a round needs; RUN_MISMATCH when the directory holds a run of another configuration; DIRECTORY_UNWRITABLE; PORT_IN_USE;
+ * @throws CONFIG_INVALID when fewer sites are listed than a round needs, or public records are wanted and missing; RUN_MISMATCH when the directory holds a run of another configuration or
+ * with other public records; DIRECTORY_UNWRITABLE; PORT_IN_USE;
  * CALIBRATION_IMPOSSIBLE; and what enrolment and the rounds throw.
  */
 export async function runCoordinator(options: CoordinatorOptions): Promise<Outcome> {
   const protection = protectionOf(options.federation);
   assertEnoughSites(options);
+  const distiller = await distillerOf(options.federation, options.publicShard);
   const store = await openStore(options.directory);
   try {
     const begun = await store.manifest();
-    if (begun) assertSameRun(begun, options.federation, options.directory);
-    return await coordinate({ ...options, config: options.federation, protection, store });
+    if (begun) {
+      assertSameRun(begun, options.federation, options.directory);
+      assertSameRecords(begun, distiller);
+    }
+    return await coordinate({ ...options, distiller, config: options.federation, protection, store });
   } finally {
     await store.close();
   }
@@ -67,6 +76,7 @@ function assertEnoughSites({ sites, federation: { cohort } }: CoordinatorOptions
 
 type Coordination = CoordinatorOptions & {
   readonly config: FederationConfig;
+  readonly distiller: Distiller | undefined;
   readonly protection: ReturnType<typeof protectionOf>;
   readonly store: Store;
 };

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { loadConfig, loadFile, loadText } from '../shared/config.ts';
+import { loadConfig, loadFile, loadText, type ReadText } from '../shared/config.ts';
 import { Identity } from '../shared/crypto/identity.ts';
+import { dataSchemaOf } from '../shared/data/schema.ts';
+import type { Shard } from '../shared/data/shard.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { secureRng, seededRng } from '../shared/random/rng.ts';
 import { CoordinatorConfig } from './config.ts';
 import { runCoordinator } from './coordinator.ts';
+import { readPublicTable } from './public-table.ts';
 import type { Outcome } from './run.ts';
 import { listen } from './server.ts';
 import type { Observer } from './state.ts';
@@ -34,6 +37,7 @@ export function launchCoordinator(
     identity,
     sites,
     directory,
+    publicTable,
   } = loadConfig(file, CoordinatorConfig, readText);
   const at = (path: string): string => resolve(dirname(file), path);
   const keys = new Map(sites.map(({ id, publicKey }) => [id, publicKey]));
@@ -46,6 +50,7 @@ export function launchCoordinator(
   const outcome = runCoordinator({
     federation,
     referenceModels: federation.audit.referenceModels.map((path) => loadFile(at(path), readBytes)),
+    publicShard: publicTable && (() => publicShard(publicTable, at, readText)),
     identity: loadConfig(at(identity), Identity, readText),
     sites: keys,
     directory: at(directory),
@@ -58,4 +63,12 @@ export function launchCoordinator(
     },
   });
   return { directory: at(directory), outcome };
+}
+
+function publicShard(
+  { file, schema }: NonNullable<CoordinatorConfig['publicTable']>,
+  at: (path: string) => string,
+  readText: ReadText,
+): Promise<Shard> {
+  return readPublicTable(at(file), dataSchemaOf(loadText(at(schema), readText), at(schema)));
 }

@@ -35,6 +35,7 @@ export function manifestOf(run: Omit<RunContext, 'now'>, model: Model, mask?: St
     ...(run.referenceModels.length > 0 && {
       referenceModelSha256s: run.referenceModels.map(({ sha256 }) => sha256),
     }),
+    ...(run.distiller && { publicRecords: run.distiller.records }),
     published: config.published,
   });
 }

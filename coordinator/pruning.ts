@@ -23,7 +23,7 @@ export interface PrunedRound {
 
 /**
  * Prune what a round has trained where the schedule says so: first the audit users score the unpruned model, then its weights of
- * smallest magnitude are set to zero, in the average and in the optimizer's state too, and stay zero: the next plans' mask
+ * smallest magnitude are set to zero, in what is handed over and in the optimizer's state too, and stay zero: the next plans' mask
  * leaves them out of updates, and without an update or a moment no optimizer moves them.
  *
  * @throws ROUND_QUORUM_LOST, INTERRUPTED as `collectSignals`.
@@ -35,7 +35,7 @@ export async function prune(trained: Trained, round: RoundIndex, run: RunContext
   const { parameters } = trained.model;
   const mask = prunedMask(parameters, layoutOf(spec), before, { pruning, ...pruning.steps });
   if (!mask) return { trained };
-  const unpruned = trained.average ?? trained.model;
+  const unpruned = trained.handedOver ?? trained.model;
   const version = RoundIndex.parse(firstUnprunedVersion + round + 1);
   const signals = await collectSignals(scoreTaskOf(version, unpruned, run), run);
   const count = (before?.kept ?? parameters.length) - mask.kept;
@@ -56,10 +56,10 @@ export function underInitialMask(
   return { model: saveModel(pruned(model.parameters, mask), run), mask: saveMask(mask, run) };
 }
 
-function underMask({ model, average, optimizer }: Trained, mask: ParameterMask, run: RunContext): Trained {
+function underMask({ model, handedOver, optimizer }: Trained, mask: ParameterMask, run: RunContext): Trained {
   return {
     model: saveModel(pruned(model.parameters, mask), run),
-    average: average && saveModel(pruned(average.parameters, mask), run),
+    handedOver: handedOver && saveModel(pruned(handedOver.parameters, mask), run),
     optimizer: {
       ...optimizer,
       first: pruned(optimizer.first, mask),

@@ -79,8 +79,8 @@ export async function reportRound(
     ...(policy.action === 'roll-back' && alarm.length === 0 && { rolledBackTo: rollBacks.target }),
     ...(run.config.arrivalChecks === 'note' && { redTeam: { notedOnArrival: [...noted] } }),
     refused: run.desk.refused(),
-    modelSha256: (after.average ?? after.model).sha256,
-    ...(after.average && { iterateSha256: after.model.sha256 }),
+    modelSha256: (after.handedOver ?? after.model).sha256,
+    ...(after.handedOver && { iterateSha256: after.model.sha256 }),
     privacy: privacyOf(run),
     seconds,
   };
@@ -90,10 +90,16 @@ export async function reportRound(
 function defencesInUse({
   local,
   averaging,
+  distillation,
   earlyStopping,
   pruning,
 }: RunContext['config']): NonNullable<RoundReport['defences']> {
-  const serverSide = { averaging, 'early-stopping': earlyStopping, pruning: pruning?.steps };
+  const serverSide = {
+    averaging,
+    'server-distillation': distillation,
+    'early-stopping': earlyStopping,
+    pruning: pruning?.steps,
+  };
   const { silo } = local;
   // A step of a whole site descends the losses of its users' defences too.
   const classOf = silo ? () => defenceClass(silo.type) : defenceClass;

@@ -47,7 +47,7 @@ export function settled(after: RunState, report: RoundReport, run: RunContext): 
   return {
     ...after,
     model,
-    average: after.average && model,
+    handedOver: after.handedOver && model,
     optimizer: initialOptimizerState(server, numParams(spec)),
     mask: storedMask(run.store, report.rolledBackTo.maskSha256, spec),
   };

@@ -34,10 +34,10 @@ export async function runRound(before: RunState, run: RunContext): Promise<Finis
     selectCohort(present(run), run.config.cohort.sites, roundRng(before, run)),
   );
   const answers = await collectUpdates(planOf(before, run), cohort, run, before.mask?.mask);
-  const { trained: unpruned, clipping } = train(before, answers, run);
+  const { trained: unpruned, clipping } = await train(before, answers, run);
   const { trained, step } = await prune(unpruned, before.round, run);
   const version = RoundIndex.parse(before.round + 1);
-  const signals = await collectSignals(scoreTaskOf(version, trained.average ?? trained.model, run), run);
+  const signals = await collectSignals(scoreTaskOf(version, trained.handedOver ?? trained.model, run), run);
   const observations = observed(before.observations, signals, run.sites);
   const canaries = canaryScores(before, answers, run);
   const attacked: RunState = {

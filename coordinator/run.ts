@@ -7,6 +7,7 @@ import { protectionAfter } from './aggregate/clip-norm.ts';
 import { initialOptimizerState } from './aggregate/server-step.ts';
 import { optimizerFrom, storedMask, storedModel } from './checkpoint.ts';
 import { collectSignals } from './collect.ts';
+import { handsOverAnother } from './config.ts';
 import { earlyStop } from './early-stopping.ts';
 import { scoreTaskOf } from './orders.ts';
 import { referenceSignals } from './reference-models.ts';
@@ -92,7 +93,7 @@ async function restored({ model: initial, mask }: InitialModel, run: RunContext)
   return {
     round: RoundIndex.parse(reports.length),
     model: from ? stored(from.model) : initial,
-    average: from && run.config.averaging && stored(from.average),
+    handedOver: from && handsOverAnother(run.config) ? stored(from.handedOver) : undefined,
     mask: from ? storedMask(run.store, from.mask, run.config.model) : mask,
     optimizer: optimizer ? optimizerFrom(optimizer) : initialOptimizerState(run.config.server, params),
     protection: protectionAfter(run.protection, last?.clipping),
@@ -106,12 +107,12 @@ async function restored({ model: initial, mask }: InitialModel, run: RunContext)
 /** What the round after a finished one starts from, by hash. */
 function startOfNext({ rolledBackTo, modelSha256, iterateSha256 = modelSha256, pruning }: RoundReport): {
   readonly model: Sha256;
-  readonly average: Sha256;
+  readonly handedOver: Sha256;
   readonly mask: Sha256 | undefined;
 } {
-  if (!rolledBackTo) return { model: iterateSha256, average: modelSha256, mask: pruning?.maskSha256 };
+  if (!rolledBackTo) return { model: iterateSha256, handedOver: modelSha256, mask: pruning?.maskSha256 };
   const { modelSha256: model, maskSha256: mask } = rolledBackTo;
-  return { model, average: model, mask };
+  return { model, handedOver: model, mask };
 }
 
 /** Asked again until a round is finished, since an interruption may have left some sites out; stored signals stay. */

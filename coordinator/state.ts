@@ -2,6 +2,7 @@ import type { Identity } from '../shared/crypto/identity.ts';
 import type { ParameterMask } from '../shared/model/mask.ts';
 import type { RecordSignals } from '../shared/model/signals.ts';
 import type { ModelSpec } from '../shared/model/spec.ts';
+import type { Manifest } from '../shared/protocol/manifest.ts';
 import type { Protection } from '../shared/protocol/plan.ts';
 import type { RoundReport } from '../shared/protocol/report.ts';
 import type { Rng } from '../shared/random/rng.ts';
@@ -34,6 +35,21 @@ export interface ReferenceModel {
   readonly sizeBytes: number;
 }
 
+/** Teaches students on the coordinator's public records, of which no label is read. */
+export interface Distiller {
+  /** What the manifest keeps of the records, so that a run goes on with the ones that it began with. */
+  readonly records: NonNullable<Manifest['publicRecords']>;
+  /**
+   * The student after one more round, shape (numParams,): from `start`, taught by the round's model. What the mask prunes stays
+   * as it is. The same round makes the same student.
+   */
+  student(
+    teacher: Pick<Model, 'parameters' | 'sha256'>,
+    start: Float32Array,
+    mask: StoredMask | undefined,
+  ): Promise<Float32Array>;
+}
+
 /** Who was asked, answered or declined in a round: what the mirror of the sites' ledgers is made of. */
 export type Participation = RoundReport['sites'];
 
@@ -41,8 +57,8 @@ export type Participation = RoundReport['sites'];
 export interface RunState {
   readonly round: RoundIndex;
   readonly model: Model;
-  /** Average of the rounds' models so far, which is attacked and handed over instead of `model`; only where the run averages. */
-  readonly average: Model | undefined;
+  /** What is attacked and handed over instead of `model`; only where the run averages or distils: the average, or the student. */
+  readonly handedOver: Model | undefined;
   readonly optimizer: OptimizerState;
   /** What the round trains; everything when undefined. Pruned parameters are zero, and so are the optimizer's moments there. */
   readonly mask?: StoredMask | undefined;
@@ -58,7 +74,7 @@ export interface RunState {
 }
 
 /** What a round's training makes: all that pruning changes. */
-export type Trained = Pick<RunState, 'model' | 'average' | 'optimizer' | 'mask'>;
+export type Trained = Pick<RunState, 'model' | 'handedOver' | 'optimizer' | 'mask'>;
 
 /** Parameters that a round trains and each of its releases holds. */
 export function numReleased({ mask, model }: Pick<RunState, 'mask' | 'model'>): number {
@@ -102,6 +118,8 @@ export interface RunContext {
   readonly run: RunId;
   /** Public models that the audit users are scored under once. */
   readonly referenceModels: readonly ReferenceModel[];
+  /** Only where the run distils. */
+  readonly distiller?: Distiller | undefined;
   readonly config: FederationConfig;
   readonly protection: Protection;
   readonly identity: Identity;

@@ -15,8 +15,8 @@ export interface ServerStep {
   readonly clipping: Clipping | undefined;
 }
 
-/** The server's step: the mean update by the public denominator, the optimizer, the average where the run averages. */
-export function train(before: RunState, answers: Answers, run: RunContext): ServerStep {
+/** The server's step: the mean update by the public denominator, the optimizer, and the average or the student where the run hands over one. */
+export async function train(before: RunState, answers: Answers, run: RunContext): Promise<ServerStep> {
   const { protection, optimizer, mask } = before;
   const { parameters } = before.model;
   const numParams = numReleased(before);
@@ -27,15 +27,16 @@ export function train(before: RunState, answers: Answers, run: RunContext): Serv
   const stepped = serverStep(run.config.server, optimizer, parameters, update);
   const model = saveModel(stepped.parameters, run);
   return {
-    trained: { model, average: averageAfter(before, model, run), optimizer: stepped.state, mask },
+    trained: { model, handedOver: await handedOverAfter(before, model, run), optimizer: stepped.state, mask },
     clipping: clippingAfter(protection, mean, adaptiveClippingOf(run.config)),
   };
 }
 
-/** The average with the round's model; undefined in a run that does not average. */
-function averageAfter(before: RunState, { parameters }: Model, run: RunContext): Model | undefined {
+/** The average with the round's model, or the student that it taught; undefined in a run that hands over the model itself. */
+async function handedOverAfter(before: RunState, model: Model, run: RunContext): Promise<Model | undefined> {
   const { averaging } = run.config;
-  if (!averaging) return undefined;
-  const earlier = before.average ?? before.model;
-  return saveModel(averaged(earlier.parameters, parameters, averaging, before.round + 1), run);
+  const { parameters: earlier } = before.handedOver ?? before.model;
+  if (averaging) return saveModel(averaged(earlier, model.parameters, averaging, before.round + 1), run);
+  if (run.distiller) return saveModel(await run.distiller.student(model, earlier, before.mask), run);
+  return undefined;
 }

@@ -1,18 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { type ClientConfig, readTable, type SitePolicy } from '../client/index.ts';
+import { join } from 'node:path';
+import type { ClientConfig, SitePolicy } from '../client/index.ts';
 import { type Identity, identityFrom } from '../shared/crypto/identity.ts';
 import { linkageKeyFrom } from '../shared/crypto/pseudonym.ts';
-import { formatCsv } from '../shared/data/csv.ts';
-import { assertNever } from '../shared/errors.ts';
 import { seededRng } from '../shared/random/rng.ts';
-import { Seed, SiteId } from '../shared/units.ts';
-import { resolveDataFile } from './data/data-directory.ts';
-import { hospitals } from './data/hospitals.ts';
-import { purchaseTable, receiptColumns } from './data/purchases.ts';
-import { cohortCsv, syntheticCohort } from './data/synthetic-cohort.ts';
+import type { Seed, SiteId } from '../shared/units.ts';
 import { linkageFiles, linkSites } from './link-sites.ts';
 import type { Scenario } from './scenario.ts';
+import { scenarioData } from './scenario-data.ts';
 
 /** A simulated site: its identity, and the folder that holds what a real site would hold. */
 export interface PreparedSite {
@@ -20,6 +15,8 @@ export interface PreparedSite {
   readonly identity: Identity;
   readonly folder: string;
   readonly data: ClientConfig['data'];
+  /** Where the scenario has a public part; the same for all. */
+  readonly publicTable: ClientConfig['publicTable'];
   /** Where the sites share users. */
   readonly linked?: Pick<ClientConfig, 'linkage' | 'declaredUsers'>;
 }
@@ -41,13 +38,13 @@ interface Preparation {
 export async function prepareSites(preparation: Preparation): Promise<readonly PreparedSite[]> {
   const { scenario, seed, directory } = preparation;
   const rng = seededRng(seed).fork('identities');
-  const data = await siteData(preparation);
+  const { data, publicTable } = await scenarioData(preparation);
   const sites = [...data].map(([id, data]) => {
     const folder = siteFolder(directory, id);
     const identity = identityFrom(rng.fork(id).bytes(32));
     writeJson(join(folder, 'identity.json'), identity);
     writeJson(join(folder, 'policy.yaml'), scenario.sites.policy satisfies SitePolicy);
-    return { id, identity, folder, data };
+    return { id, identity, folder, data, publicTable };
   });
   return scenario.data.type === 'spread-table' ? linked(sites, preparation) : sites;
 }
@@ -84,6 +81,7 @@ export function writeClientConfig(
     coordinator,
     identity: 'identity.json',
     data: site.data,
+    ...(site.publicTable && { publicTable: site.publicTable }),
     policy: 'policy.yaml',
     ledger: 'ledger.sqlite',
     ...site.linked,
@@ -96,81 +94,6 @@ export function writeClientConfig(
   const file = join(site.folder, 'client.yaml');
   writeJson(file, config);
   return file;
-}
-
-async function siteData({
-  scenario,
-  seed,
-  directory,
-  dataDirectories,
-}: Preparation): Promise<Map<SiteId, ClientConfig['data']>> {
-  const { data } = scenario;
-  const find = async (file: string): Promise<string> => resolve(await resolveDataFile(file, dataDirectories));
-  const schema = data.schema;
-  switch (data.type) {
-    case 'synthetic-hospitals': {
-      const rng = seededRng(seed).fork('cohort');
-      const cohort = syntheticCohort({ rng, sites: hospitals(data.sites), usersPerSite: data.usersPerSite });
-      return new Map(
-        cohort.map((site) => {
-          const id = SiteId.parse(site.site);
-          const file = join(siteFolder(directory, id), 'data.csv');
-          writeFileSync(file, cohortCsv(site));
-          return [id, { file: resolve(file), schema }];
-        }),
-      );
-    }
-    case 'hashed-table': {
-      const file = await find(data.file);
-      return dividedAmong(data.sites, (place) => ({ file, schema, site: { type: 'hash', ...place } }));
-    }
-    case 'purchases': {
-      const file = await writePurchases(await find(data.file), directory);
-      return dividedAmong(data.sites, (place) => ({ file, schema, site: { type: 'hash', ...place } }));
-    }
-    case 'spread-table': {
-      const file = await find(data.file);
-      return dividedAmong(data.sites, (place) => ({ file, schema, site: { type: 'spread', ...place } }));
-    }
-    case 'column-table': {
-      const file = await find(data.file);
-      return new Map(
-        named(data.sites).map(([id, value]) => [id, { file, schema, site: { type: 'column', value } }]),
-      );
-    }
-    case 'tables': {
-      const found = named(data.sites).map(
-        async ([id, file]) => [id, { file: await find(file), schema }] as const,
-      );
-      return new Map(await Promise.all(found));
-    }
-    default:
-      return assertNever(data);
-  }
-}
-
-/** The task is one and the same in every run: only who trains depends on the run's seed. */
-const purchaseSeed = Seed.parse(1);
-const purchaseClasses = 100;
-
-/** Make the table of baskets in the run directory; returns its path. */
-async function writePurchases(receipts: string, directory: string): Promise<string> {
-  const table = await readTable(receipts, receiptColumns);
-  const rng = seededRng(purchaseSeed).fork('purchases');
-  const file = resolve(directory, 'purchases.csv');
-  writeFileSync(file, formatCsv(purchaseTable({ table, classes: purchaseClasses, rng })));
-  return file;
-}
-
-function dividedAmong(
-  sites: readonly SiteId[],
-  dataOf: (place: { sites: number; index: number }) => ClientConfig['data'],
-): Map<SiteId, ClientConfig['data']> {
-  return new Map(sites.map((id, index) => [id, dataOf({ sites: sites.length, index })]));
-}
-
-function named(sites: Readonly<Record<string, string>>): [SiteId, string][] {
-  return Object.entries(sites).map(([id, value]) => [SiteId.parse(id), value]);
 }
 
 function siteFolder(directory: string, id: SiteId): string {

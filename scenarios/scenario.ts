@@ -6,6 +6,9 @@ import { FederationConfig } from '../coordinator/index.ts';
 import { loadConfig } from '../shared/config.ts';
 import { Seed, SiteId } from '../shared/units.ts';
 
+/** One part more than there are sites: nobody's users, whose records are the public table of the coordinator and of all sites. */
+const publicPart = z.literal(true).optional();
+
 /** Where the sites' records come from. Schema paths are relative to the scenario file, tables to a data directory. */
 const ScenarioData = z.discriminatedUnion('type', [
   /** Made-up hospitals, no download. */
@@ -21,6 +24,7 @@ const ScenarioData = z.discriminatedUnion('type', [
     schema: z.string(),
     file: z.string(),
     sites: z.array(SiteId).min(1),
+    publicPart,
   }),
   /**
    * One table, its records divided among sites by a hash of their row numbers: one person's records lie at several sites, and
@@ -39,6 +43,8 @@ const ScenarioData = z.discriminatedUnion('type', [
     file: z.string(),
     /** Site name to column value. */
     sites: z.record(SiteId, z.string()),
+    /** The column value of public users. */
+    publicPart: z.string().optional(),
   }),
   /** Receipts of households, made into baskets with a class each; households are divided by a hash of their ids. */
   z.strictObject({
@@ -46,9 +52,16 @@ const ScenarioData = z.discriminatedUnion('type', [
     schema: z.string(),
     file: z.string(),
     sites: z.array(SiteId).min(1),
+    publicPart,
   }),
   /** One table for each site. */
-  z.strictObject({ type: z.literal('tables'), schema: z.string(), sites: z.record(SiteId, z.string()) }),
+  z.strictObject({
+    type: z.literal('tables'),
+    schema: z.string(),
+    sites: z.record(SiteId, z.string()),
+    /** A table of public users. */
+    publicPart: z.string().optional(),
+  }),
 ]);
 export type ScenarioData = z.infer<typeof ScenarioData>;
 

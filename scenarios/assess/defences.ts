@@ -47,6 +47,7 @@ const cautions: Readonly<Record<string, string>> = {
     'sites saw the model before each step too; fewer weights hold less, and what is left can still know somebody',
   mixup: 'a user with one record is not changed by it',
   averaging: 'sites still see every round’s own model, which is not attacked',
+  'server-distillation': 'sites still see every round’s own model, which is not attacked',
   'early-stopping': 'its best utility was picked with the held-out users',
 };
 
@@ -77,7 +78,7 @@ function inUse(subject: RunSubject): Finding {
 
 /** Settings that are defences at training. */
 function isDefence(path: string): boolean {
-  return ['local.defence', 'averaging', 'earlyStopping', 'pruning'].includes(path);
+  return ['local.defence', 'averaging', 'distillation', 'earlyStopping', 'pruning'].includes(path);
 }
 
 function effect(subject: RunSubject): Finding {
@@ -121,7 +122,7 @@ function notCompared(subject: RunSubject): Finding {
     next: [
       simulateWith(
         subject,
-        'leave out federation.local.defence, averaging, earlyStopping and pruning',
+        'leave out federation.local.defence, averaging, distillation, earlyStopping and pruning',
         'undefended',
       ),
       { do: 'Then assess against it', command: commandOn(subject, 'assess', '--against', 'runs/undefended') },

@@ -26,14 +26,16 @@ function conclusionOf(subject: Subject): string {
 function seenInRun(subject: RunSubject): Finding {
   const { manifest, config } = subject.run;
   const release = config.protection.type === 'none' ? 'un-noised sum' : 'noised sum';
-  const averaged = config.averaging
-    ? ' What is handed over is an average of models; the sites see every round’s own model too, which was not attacked.'
-    : '';
+  const another = config.averaging ? 'an average of models' : 'a student of the models';
+  const handedOver =
+    config.averaging || config.distillation
+      ? ` What is handed over is ${another}; the sites see every round’s own model too, which was not attacked.`
+      : '';
   return known('who-sees-what', {
     answer:
       `Sites: the model of every round. Model recipients: the finished model, and those of all rounds if they are sites or were given them. ` +
       `Coordinator: each site’s ${release} of every round (mode local, no secure aggregation). ` +
-      `Callers of the finished model: its answers, and nothing else.${averaged}`,
+      `Callers of the finished model: its answers, and nothing else.${handedOver}`,
     figures: [countFigure('sites that have every round’s model', manifest.sites.length, 'manifest.json')],
     next: [
       {

@@ -36,6 +36,8 @@ export const Manifest = z.strictObject({
   initialMaskSha256: Sha256.optional(),
   /** Public models that calibrate attacks, in the order of the configuration; only where there are some. */
   referenceModelSha256s: z.array(Sha256).optional(),
+  /** The coordinator's public records, by the hash of their float32 features; only where the run distils. */
+  publicRecords: z.strictObject({ numRecords: count, sha256: Sha256 }).optional(),
   published: z.array(PublishedFigure),
 });
 export type Manifest = z.infer<typeof Manifest>;

@@ -60,7 +60,7 @@ describe("the README's files", () => {
     [
       'coordinator.yaml',
       CoordinatorConfig,
-      /^federation\.(seed$|arrivalChecks$|(averaging|earlyStopping|pruning|local\.silo)(\.|$)|(model\.(layers|output)|local\.defence|protection|server|published)\.)/,
+      /^federation\.(seed$|arrivalChecks$|(averaging|distillation|earlyStopping|pruning|local\.silo)(\.|$)|(model\.(layers|output)|local\.defence|protection|server|published)\.)|^publicTable(\.|$)/,
     ],
   ] as const)('%s shows every key', (name, schema: z.ZodType, left) => {
     const shown = new Set(given(block(name)));

@@ -1,10 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { launchClient } from '../../client/index.ts';
+import { dirname, join } from 'node:path';
+import { launchClient, loadShard, readDataSchema } from '../../client/index.ts';
 import { FederationConfig } from '../../coordinator/config.ts';
-import { runCoordinator } from '../../coordinator/coordinator.ts';
+import { type CoordinatorOptions, runCoordinator } from '../../coordinator/coordinator.ts';
 import type { Outcome } from '../../coordinator/run.ts';
 import { type Identity, identityFrom } from '../../shared/crypto/identity.ts';
+import type { Shard } from '../../shared/data/shard.ts';
 import { inProcessConnect } from '../../shared/protocol/in-process.ts';
 import { Notice } from '../../shared/protocol/messages.ts';
 import { Farewell } from '../../shared/protocol/plan.ts';
@@ -12,6 +13,7 @@ import type { RoundReport } from '../../shared/protocol/report.ts';
 import type { Connect } from '../../shared/protocol/transport.ts';
 import { seededRng } from '../../shared/random/rng.ts';
 import { Seed, SiteId } from '../../shared/units.ts';
+import { temporaryFolder } from './temporary.ts';
 
 const seed = Seed.parse(5);
 export const coordinatorIdentity = identityFrom(new Uint8Array(32).fill(9));
@@ -76,6 +78,13 @@ function tableOf(name: string, users: number): string {
   return `patient,a,b,ill\n${rows.join('')}`;
 }
 
+/** Records of a site that has no part in any run. */
+export async function publicShard(users = 24): Promise<Shard> {
+  const folder = dirname(siteFiles(temporaryFolder(), 'library', { users }).config);
+  const schema = await readDataSchema(join(folder, 'schema.yaml'));
+  return loadShard({ file: join(folder, 'data.csv'), schema });
+}
+
 /** A federation of logistic models over three rounds, with something changed. */
 export function aFederationConfig(change: Record<string, unknown> = {}): FederationConfig {
   return FederationConfig.parse({
@@ -96,6 +105,7 @@ export interface TinyRun {
   readonly sites: readonly SiteFiles[];
   readonly federation?: FederationConfig;
   readonly referenceModels?: readonly Uint8Array[];
+  readonly publicShard?: CoordinatorOptions['publicShard'];
   /** Which sites are started; all when left out. */
   readonly started?: readonly SiteFiles[];
   /** Stands between a site and its connection. */
@@ -122,6 +132,7 @@ export async function runTiny(run: TinyRun): Promise<TinyOutcome> {
     const outcome = await runCoordinator({
       federation,
       ...(run.referenceModels && { referenceModels: run.referenceModels }),
+      publicShard: run.publicShard,
       identity: coordinatorIdentity,
       sites: new Map(sites.map(({ id, identity }) => [id, identity.publicKey])),
       directory,

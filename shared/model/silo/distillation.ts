@@ -1,5 +1,5 @@
 import { pickRows } from '../pick-rows.ts';
-import { answersOf, onLabels, type SiloRound, student } from './labelled.ts';
+import { answersOf, onLabels, type SiloRound, student, type Teaching } from './labelled.ts';
 import type { SiloRecords } from './records.ts';
 import type { SiloDefence } from './silo-defence.ts';
 
@@ -15,16 +15,33 @@ export async function distillation(
   { records, reference }: { readonly records: SiloRecords; readonly reference: SiloRecords },
   { temperature, keep, studentEpochs }: Distillation,
 ): Promise<Float32Array> {
-  const { received, numClasses, numFeatures, rng, epochs } = round;
+  const { received, rng, epochs } = round;
   const rows = records.labels.map((_, row) => row);
   const teacher = await onLabels(round, records, { start: received, rows, rng: rng.fork('teacher') });
-  const answers = await answersOf(round, teacher, { features: reference.features, temperature });
+  const lessons = { features: reference.features, temperature, keep, epochs: studentEpochs ?? epochs };
+  return studentOf(round, teacher, lessons);
+}
+
+/** What a student learns of a teacher: `features`, shape (numRecords, numFeatures), and how. */
+export interface Lessons extends Pick<Distillation, 'temperature' | 'keep'> {
+  readonly features: Float32Array;
+  readonly epochs: number;
+}
+
+/** A student that starts from the received parameters and learns what `teacher`, shape (numParams,), answers to public records. */
+export async function studentOf(
+  round: Teaching,
+  teacher: Float32Array,
+  { features, temperature, keep, epochs }: Lessons,
+): Promise<Float32Array> {
+  const { numClasses, numFeatures } = round;
+  const answers = await answersOf(round, teacher, { features, temperature });
   const kept = mostCertain(answers, numClasses, keep);
   return student(round, {
-    features: pickRows(reference.features, kept, numFeatures),
+    features: pickRows(features, kept, numFeatures),
     targets: pickRows(answers, kept, numClasses),
     temperature,
-    epochs: studentEpochs ?? epochs,
+    epochs,
   });
 }
 

@@ -19,6 +19,9 @@ export interface SiloRound {
   readonly rng: Rng;
 }
 
+/** What teaching a student takes of a round. */
+export type Teaching = Pick<SiloRound, 'descent' | 'received' | 'numClasses' | 'numFeatures' | 'rng'>;
+
 /** Descend a model on the labels of some of the records. */
 export function onLabels(
   { descent, epochs, numClasses, numFeatures, objective }: SiloRound,
@@ -47,7 +50,7 @@ export interface Lesson {
 
 /** A student that starts from the received parameters and sees answers, no labels. */
 export function student(
-  { descent, received, numClasses, rng }: SiloRound,
+  { descent, received, numClasses, rng }: Omit<Teaching, 'numFeatures'>,
   { features, targets, temperature, epochs }: Lesson,
 ): Promise<Float32Array> {
   return descend(descent, received, {
@@ -61,7 +64,7 @@ export function student(
 
 /** What a model answers, shape (numRecords, numClasses), in pieces that let other work pass. */
 export async function answersOf(
-  { descent: { engine, pause }, numClasses, numFeatures }: SiloRound,
+  { descent: { engine, pause }, numClasses, numFeatures }: Omit<Teaching, 'received' | 'rng'>,
   parameters: Float32Array,
   { features, temperature = 1 }: { readonly features: Float32Array; readonly temperature?: number },
 ): Promise<Float32Array> {

@@ -1,13 +1,11 @@
 import { numUsers, type Shard } from '../../data/shard.ts';
 import { assertNever, ParleyError } from '../../errors.ts';
-import { denseStack } from '../dense-layers.ts';
 import { numFeatures, numParams } from '../layout.ts';
 import { objectiveOf } from '../objective.ts';
 import { type ModelSpec, numClasses } from '../spec.ts';
 import type { TrainerChoice } from '../trainer.ts';
 import { adversarial } from './adversarial.ts';
 import { alignment } from './alignment.ts';
-import { denseEngine } from './dense-engine.ts';
 import { stretches } from './descend.ts';
 import { distillation } from './distillation.ts';
 import type { SiloEngine } from './engine.ts';
@@ -15,6 +13,7 @@ import { onLabels, type SiloRound } from './labelled.ts';
 import { mist } from './mist.ts';
 import { recordDp } from './record-dp.ts';
 import { gatherRecords, type SiloRecords } from './records.ts';
+import { selectEngine } from './select-engine.ts';
 import { selena } from './selena.ts';
 import type { SiloResult, SiloTask, SiloTrainer } from './silo-trainer.ts';
 
@@ -24,15 +23,8 @@ import type { SiloResult, SiloTask, SiloTrainer } from './silo-trainer.ts';
  * @throws MODEL_INVALID, BACKEND_UNAVAILABLE as `localTrainer`.
  */
 export async function siloTrainer(spec: ModelSpec, choice: TrainerChoice): Promise<SiloTrainer> {
-  const stack = denseStack(spec);
-  if (choice.provider === 'dense' || (choice.provider === 'auto' && stack.type === 'dense'))
-    return trainerWith(spec, denseEngine(spec), 'the model is a stack of dense layers');
-  const [{ loadBackend }, { generalEngine }] = await Promise.all([
-    import('../backend.ts'),
-    import('./general-engine.ts'),
-  ]);
-  const why = choice.provider === 'auto' && stack.type === 'other' ? stack.reason : 'as asked';
-  return trainerWith(spec, generalEngine(spec, await loadBackend(choice.backend)), why);
+  const { engine, why } = await selectEngine(spec, choice);
+  return trainerWith(spec, engine, why);
 }
 
 function trainerWith(spec: ModelSpec, engine: SiloEngine, why: string): SiloTrainer {

@@ -13,6 +13,7 @@ import type { Connect } from '../../../shared/protocol/transport.ts';
 import type { Sha256 } from '../../../shared/units.ts';
 import {
   aFederationConfig,
+  publicShard,
   runTiny,
   type SiteChange,
   type SiteFiles,
@@ -225,6 +226,15 @@ describe('a run that prunes', () => {
     }
     await close();
   });
+});
+
+test('prunes the student that it hands over too, which does not grow back', async () => {
+  const run = aRun({ distillation: { learningRate: 0.5 }, rounds: 4 });
+  const { reports } = await runTiny({ ...run, publicShard });
+  const { flags, parameters, close } = await opened(run);
+  for (const report of reports) expectZeroWhere(flags(report), parameters(report.modelSha256));
+  expect(reports.at(-1)?.pruning?.sparsity).toBeGreaterThan(0.3);
+  await close();
 });
 
 describe('pruning that would break a promise or do nothing is refused with the reason', () => {
