@@ -3,6 +3,7 @@ import { PublicKey } from '../shared/crypto/identity.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { layoutOf } from '../shared/model/layout.ts';
 import { LocalPlan } from '../shared/model/local-trainer.ts';
+import { siloMisfit } from '../shared/model/silo/combine.ts';
 import { ModelSpec } from '../shared/model/spec.ts';
 import { PublishedFigure } from '../shared/protocol/manifest.ts';
 import { brokenPromise, type Protection } from '../shared/protocol/plan.ts';
@@ -141,9 +142,15 @@ function assertConsistent({ cohort, deadlines, seed, arrivalChecks, ...config }:
 
 function contradictionsOfSilo({
   local: { silo },
+  model,
   protection,
-}: Pick<FederationConfig, 'local' | 'protection'>): string[] {
-  return silo && protection.type !== 'none' ? [`local.silo: ${brokenPromise(silo, protection)}`] : [];
+}: Pick<FederationConfig, 'local' | 'model' | 'protection'>): string[] {
+  if (!silo) return [];
+  const misfit = siloMisfit(silo, model);
+  return [
+    ...(protection.type === 'none' ? [] : [`local.silo: ${brokenPromise(silo, protection)}`]),
+    ...(misfit === undefined ? [] : [`local.silo: ${misfit}`]),
+  ];
 }
 
 function contradictionsOfPruning({

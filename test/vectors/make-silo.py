@@ -156,13 +156,21 @@ class Model:
         self.shapes = [(inputs, units), (units,), (units, outputs), (outputs,)]
         self.single = outputs == 1
 
-    def logits(self, parameters, x):
+    def parts(self, parameters):
         parts, at = [], 0
         for shape in self.shapes:
             size = int(np.prod(shape))
             parts.append(parameters[at : at + size].reshape(shape))
             at += size
-        z = np.dot(np.tanh(np.dot(x, parts[0]) + parts[1]), parts[2]) + parts[3]
+        return parts
+
+    def representations(self, parameters, x):
+        kernel, bias, _, _ = self.parts(parameters)
+        return np.tanh(np.dot(x, kernel) + bias)
+
+    def logits(self, parameters, x):
+        _, _, kernel, bias = self.parts(parameters)
+        z = np.dot(self.representations(parameters, x), kernel) + bias
         return np.concatenate([np.zeros_like(z), z], axis=1) if self.single else z
 
     def answers(self, parameters, x, temperature=1.0):
@@ -171,6 +179,14 @@ class Model:
     @property
     def size(self):
         return sum(int(np.prod(shape)) for shape in self.shapes)
+
+
+def spec_of(inputs, units, outputs):
+    return {
+        "inputShape": [inputs],
+        "layers": [{"type": "dense", "units": units, "activation": "tanh"}],
+        "output": {"type": "sigmoid"} if outputs == 1 else {"type": "softmax", "classes": outputs},
+    }
 
 
 def descend(objective, parameters, steps, rate, l2):
@@ -188,11 +204,7 @@ def whole_rounds(outputs):
     x, y = f32(rng.normal(size=(records, inputs))), rng.randint(classes, size=records)
     public = f32(rng.normal(size=(5, inputs)))
     case = {
-        "spec": {
-            "inputShape": [inputs],
-            "layers": [{"type": "dense", "units": units, "activation": "tanh"}],
-            "output": {"type": "sigmoid"} if outputs == 1 else {"type": "softmax", "classes": classes},
-        },
+        "spec": spec_of(inputs, units, outputs),
         "learningRate": rate,
         "l2": l2,
         "epochs": epochs,
@@ -246,6 +258,48 @@ def whole_rounds(outputs):
     return case
 
 
+# --- alignment of representations --------------------------------------------------------------------------------------------
+
+
+def median_distance(rows):
+    """Over all pairs of different rows of both sets together, as Gretton et al. 2012 set a bandwidth."""
+    one, other = np.triu_indices(len(rows), 1)
+    return float(np.median(np.sqrt(np.sum((rows[one] - rows[other]) ** 2, axis=1))))
+
+
+def discrepancy_case(width, half, bandwidth):
+    rows = f32(rng.normal(size=(2 * half, width)) * 3 + np.repeat([[0.0], [2.0]], half, axis=0))
+    used = median_distance(rows) if bandwidth == "median" else bandwidth
+    value, slope = value_and_grad(lambda r: 2.3 * discrepancy(r, used))(rows)
+    case = {"width": width, "rows": flat(rows), "weight": 2.3, "bandwidth": bandwidth}
+    return {**case, "loss": float(value), "gradient": flat(slope)}
+
+
+def representation_round(outputs, bandwidth):
+    """One public record of each class, so that counterparts are not random."""
+    inputs, units, records, classes, weight = 4, 3, 8, max(2, outputs), 1.6
+    model = Model(inputs, units, outputs)
+    rate, l2, epochs = 0.4, 0.02, 3
+    received = f32(rng.normal(size=model.size) * 0.7)
+    x, y = f32(rng.normal(size=(records, inputs))), rng.randint(classes, size=records)
+    public = f32(rng.normal(size=(classes, inputs)) + 0.5)
+    both = np.concatenate([x, public[y]])
+
+    def objective(w, used):
+        loss = -np.mean(np.sum(one_hot(y, classes) * log_softmax(model.logits(w, x)), axis=1))
+        return loss + weight * discrepancy(model.representations(w, both), used)
+
+    trained = received
+    for _ in range(epochs):
+        # Of the model before the step, and a constant to the derivative.
+        used = median_distance(model.representations(trained, both)) if bandwidth == "median" else bandwidth
+        trained = descend(lambda w: objective(w, used), trained, 1, rate, l2)
+    case = {"spec": spec_of(inputs, units, outputs), "learningRate": rate, "l2": l2, "epochs": epochs}
+    case |= {"parameters": flat(received), "features": flat(x), "labels": y.tolist()}
+    case |= {"publicFeatures": flat(public), "weight": weight, "bandwidth": bandwidth}
+    return {**case, "trained": flat(trained)}
+
+
 content = {
     "objectives": [
         objective_case(kind, classes, records)
@@ -256,6 +310,12 @@ content = {
     "rounds": [whole_rounds(3), whole_rounds(1)],
     # Last, so that the cases above draw what they always did.
     "alignments": [alignment_case(*case) for case in ((2, 1, 0.5), (3, 4, 0.2), (10, 6, 1.3))],
+    "discrepancies": [
+        discrepancy_case(*case) for case in ((3, 4, 2.5), (1, 1, "median"), (3, 5, "median"), (12, 6, "median"))
+    ],
+    "representationRounds": [
+        representation_round(outputs, bandwidth) for bandwidth in (0.8, "median") for outputs in (3, 1)
+    ],
 }
 path = pathlib.Path(__file__).parent / "silo.json"
 lines = ",\n".join(

@@ -3,22 +3,48 @@ import { uniformBelow } from '../../random/sample.ts';
 import { pickLabels, pickRows } from '../pick-rows.ts';
 import type { BothSides } from './adversarial.ts';
 import { applyStep, stepsOf } from './descend.ts';
-import type { Slope } from './engine.ts';
+import { medianDistance, squaredDiscrepancy } from './discrepancy.ts';
+import type { DerivativeOptions, Slope } from './engine.ts';
 import type { SiloRound } from './labelled.ts';
 import type { SiloDefence } from './silo-defence.ts';
 import { addThroughSoftmax, labelSlope, probabilities } from './slopes.ts';
 
 type Alignment = Extract<SiloDefence, { type: 'alignment' }>;
+type RepresentationAlignment = Extract<SiloDefence, { type: 'representation-alignment' }>;
 
 /**
  * Answers to the drawn users' records are pulled towards answers to reference records of the same classes (after Li, Li and
  * Ribeiro, CODASPY 2021): each step descends the loss on labels plus `weight` times the squared maximum mean discrepancy of the
  * two sets of answers. Both sets move: the derivative goes through the model for records of either side.
  */
-export async function alignment(
+export function alignment(round: SiloRound, sides: BothSides, settings: Alignment): Promise<Float32Array> {
+  return aligned(round, sides, (labels) => ({ byLogits: alignmentSlope(round, labels, settings) }));
+}
+
+/**
+ * The same with representations, the inputs of the output layer, in the place of answers (after the deep adaptation networks of Long
+ * et al., ICML 2015, with one layer and one kernel). The model needs a layer below that can move them.
+ */
+export function representationAlignment(
+  round: SiloRound,
+  sides: BothSides,
+  settings: RepresentationAlignment,
+): Promise<Float32Array> {
+  return aligned(round, sides, (labels) => ({
+    byLogits: firstHalfSlope(round, labels),
+    byRepresentations: representationSlope(2 * labels.length, settings),
+  }));
+}
+
+/** What a step descends, whose rows are the drawn users' and then as many counterparts. */
+interface StepSlopes extends Pick<DerivativeOptions, 'byRepresentations'> {
+  readonly byLogits: Slope;
+}
+
+async function aligned(
   round: SiloRound,
   { records, reference }: BothSides,
-  settings: Alignment,
+  ofStep: (labels: Int32Array) => StepSlopes,
 ): Promise<Float32Array> {
   const { descent, received, epochs, numFeatures, rng } = round;
   const { plan, engine, mask, pause } = descent;
@@ -32,7 +58,8 @@ export async function alignment(
     features.set(pickRows(records.features, rows, numFeatures));
     const others = pickRows(reference.features, counterparts(labels), numFeatures);
     features.set(others, rows.length * numFeatures);
-    engine.derivative({ parameters, features }, alignmentSlope(round, labels, settings), derivative);
+    const { byLogits, byRepresentations } = ofStep(labels);
+    engine.derivative({ parameters, features }, byLogits, derivative, { byRepresentations });
     applyStep(parameters, derivative, { ...plan, mask });
     await pause();
   }
@@ -61,15 +88,14 @@ export function ofSameClass(labels: Int32Array, rng: Rng): (wanted: Int32Array) 
  * answers.
  */
 export function alignmentSlope(
-  { numClasses, objective }: Pick<SiloRound, 'numClasses' | 'objective'>,
+  round: Pick<SiloRound, 'numClasses' | 'objective'>,
   labels: Int32Array,
   { weight, bandwidth }: Pick<Alignment, 'weight' | 'bandwidth'>,
 ): Slope {
+  const { numClasses } = round;
+  const ofLabels = firstHalfSlope(round, labels);
   return (logits, out) => {
-    const half = labels.length * numClasses;
-    out.fill(0, half);
-    const ofLabels = labelSlope(labels, numClasses, objective);
-    const loss = ofLabels(logits.subarray(0, half), out.subarray(0, half));
+    const loss = ofLabels(logits, out);
     const answers = probabilities(logits, numClasses);
     const { value, slopes } = squaredDiscrepancy(answers, numClasses, bandwidth);
     addThroughSoftmax(answers, slopes, { numClasses, weight }, out);
@@ -77,33 +103,32 @@ export function alignmentSlope(
   };
 }
 
+/** The loss on labels, which only the first half of a step's rows have. */
+function firstHalfSlope(
+  { numClasses, objective }: Pick<SiloRound, 'numClasses' | 'objective'>,
+  labels: Int32Array,
+): Slope {
+  const ofLabels = labelSlope(labels, numClasses, objective);
+  return (logits, out) => {
+    const half = labels.length * numClasses;
+    out.fill(0, half);
+    return ofLabels(logits.subarray(0, half), out.subarray(0, half));
+  };
+}
+
 /**
- * Squared maximum mean discrepancy (Gretton et al. 2012, the biased estimate, never negative) between the first and the second half
- * of rows, under the Gaussian kernel exp(-|a - b|^2 / (2 bandwidth^2)), and its derivative by every row.
+ * `weight` times the squared discrepancy between both halves of `numRows` representations. A median bandwidth is that of these very
+ * rows, and a constant to the derivative.
  */
-export function squaredDiscrepancy(
-  rows: Float32Array,
-  width: number,
-  bandwidth: number,
-): { readonly value: number; readonly slopes: Float64Array } {
-  const count = rows.length / width;
-  const slopes = new Float64Array(rows.length);
-  const sharpness = 1 / (2 * bandwidth ** 2);
-  // Of a row with itself the kernel is 1, which makes 2 / half in all.
-  let value = 4 / count;
-  for (let one = 0; one < count; one++)
-    for (let other = 0; other < one; other++) {
-      const sign = one < count / 2 === other < count / 2 ? 1 : -1;
-      const [a, b] = [one * width, other * width];
-      let squares = 0;
-      for (let i = 0; i < width; i++) squares += ((rows[a + i] ?? 0) - (rows[b + i] ?? 0)) ** 2;
-      const kernel = ((8 * sign) / count ** 2) * Math.exp(-sharpness * squares);
-      value += kernel;
-      for (let i = 0; i < width; i++) {
-        const slope = -2 * sharpness * kernel * ((rows[a + i] ?? 0) - (rows[b + i] ?? 0));
-        slopes[a + i] = (slopes[a + i] ?? 0) + slope;
-        slopes[b + i] = (slopes[b + i] ?? 0) - slope;
-      }
-    }
-  return { value, slopes };
+export function representationSlope(
+  numRows: number,
+  { weight, bandwidth }: Pick<RepresentationAlignment, 'weight' | 'bandwidth'>,
+): Slope {
+  return (representations, out) => {
+    const width = representations.length / numRows;
+    const used = bandwidth === 'median' ? medianDistance(representations, width) : bandwidth;
+    const { value, slopes } = squaredDiscrepancy(representations, width, used);
+    for (let i = 0; i < out.length; i++) out[i] = weight * (slopes[i] ?? 0);
+    return weight * value;
+  };
 }

@@ -67,7 +67,7 @@ function addGainDerivative(
   const passed = passForward(layers, parameters, inputsOf(questions, numClasses));
   const logits = logitsOf(passed);
   const top = logits.map((z) => (target - sigmoid(z)) / (2 * logits.length));
-  const slopes = passBackward(layers, parameters, passed, top);
+  const slopes = passBackward(layers, parameters, passed, { byOutput: top });
   for (const [index, layer] of layers.entries())
     addDerivative(layer, passed[index] ?? top, slopes[index] ?? top, out);
 }
@@ -81,7 +81,7 @@ export function attackGain(
   const logits = logitsOf(passed);
   const numRecords = logits.length;
   const top = logits.map((z) => (1 - sigmoid(z)) / numRecords);
-  const [lowest] = passBackward(layers, parameters, passed, top);
+  const [lowest] = passBackward(layers, parameters, passed, { byOutput: top });
   const [first] = layers;
   if (first === undefined || lowest === undefined) throw new TypeError('an attack network has layers');
   const byInput = slopeByInput(first, parameters, lowest);

@@ -9,8 +9,8 @@ import {
   passBackward,
   passForward,
 } from './dense-pass.ts';
-import { clippingFactor, type SiloEngine } from './engine.ts';
-import { pairsOf, slopesOfSingle } from './single-logit.ts';
+import { clippingFactor, type SiloEngine, slopesOf } from './engine.ts';
+import { ofSingle, pairsOf } from './single-logit.ts';
 
 /**
  * Stacks of dense layers in plain TypeScript and float64, without a tensor library. Its loops skip zero features, which most
@@ -27,27 +27,37 @@ export function denseEngine(spec: ModelSpec): SiloEngine {
     );
   const layers = layersOf(stack);
   const isSingle = spec.output.type === 'sigmoid';
-  const logitsOf = (passed: Passed): Float32Array => {
-    const output = Float32Array.from(passed.at(-1) ?? []);
-    return isSingle ? pairsOf(output) : output;
-  };
   return {
     provider: 'dense',
     description: 'plain loops over dense layers',
-    logits: ({ parameters, features }) => logitsOf(passForward(layers, parameters, features)),
-    derivative: ({ parameters, features }, slope, out, clipNorm) => {
+    logits: ({ parameters, features }) => {
+      const output = outputOf(passForward(layers, parameters, features));
+      return isSingle ? pairsOf(output) : output;
+    },
+    derivative: ({ parameters, features }, byLogits, out, { clipNorm, byRepresentations } = {}) => {
       const passed = passForward(layers, parameters, features);
-      const logits = logitsOf(passed);
-      const byLogits = new Float32Array(logits.length);
-      slope(logits, byLogits);
-      const top = Float64Array.from(isSingle ? slopesOfSingle(byLogits) : byLogits);
-      const slopes = passBackward(layers, parameters, passed, top);
+      const byOutput = isSingle ? ofSingle(byLogits) : byLogits;
+      const top = Float64Array.from(slopesOf(byOutput, outputOf(passed)));
+      const slopes = passBackward(layers, parameters, passed, {
+        byOutput: top,
+        byRepresentations: byRepresentations && slopesOf(byRepresentations, representationsOf(passed)),
+      });
       if (clipNorm !== undefined) clipRecords(layers, passed, slopes, clipNorm);
       out.fill(0);
       for (const [index, layer] of layers.entries())
         addDerivative(layer, passed[index] ?? top, slopes[index] ?? top, out);
     },
   };
+}
+
+/** What leaves the output layer. */
+function outputOf(passed: Passed): Float32Array {
+  return Float32Array.from(passed.at(-1) ?? []);
+}
+
+/** What enters it. */
+function representationsOf(passed: Passed): Float32Array {
+  return Float32Array.from(passed.at(-2) ?? []);
 }
 
 /**

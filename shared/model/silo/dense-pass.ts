@@ -37,21 +37,30 @@ function through(layer: DenseLayer, parameters: Float64Array, input: Float64Arra
   return output;
 }
 
+/** Derivatives that a pass backwards starts from. */
+export interface Tops {
+  /** By what the output layer gives, shape (numRecords, its units). */
+  readonly byOutput: Float64Array;
+  /** By its input, of what depends on that not through the output alone; shape (numRecords, its inputs). */
+  readonly byRepresentations?: Float32Array | undefined;
+}
+
 /**
- * Backwards: derivatives by what each layer has before its activation, from those by the output layer's, `top`; each shape
- * (numRecords, units).
+ * Backwards: derivatives by what each layer has before its activation, from those at the top; each shape (numRecords, units).
  */
 export function passBackward(
   layers: Layers,
   parameters: Float32Array,
   passed: Passed,
-  top: Float64Array,
+  { byOutput, byRepresentations }: Tops,
 ): readonly Float64Array[] {
-  const slopes = [top];
+  const slopes = [byOutput];
   for (let above = layers.length - 1; above > 0; above--) {
     const [layer, below, output] = [layers[above], layers[above - 1], passed[above]];
     if (layer === undefined || below === undefined || output === undefined) continue;
-    const slope = slopeByInput(layer, parameters, slopes[0] ?? top);
+    const slope = slopeByInput(layer, parameters, slopes[0] ?? byOutput);
+    if (above === layers.length - 1)
+      byRepresentations?.forEach((value, at) => (slope[at] = (slope[at] ?? 0) + value));
     for (let at = 0; at < slope.length; at++)
       slope[at] = (slope[at] ?? 0) * steepness(below.activation, output[at] ?? 0);
     slopes.unshift(slope);

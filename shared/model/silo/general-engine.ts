@@ -1,12 +1,12 @@
-import type { Tensor } from '@tensorflow/tfjs';
+import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { l2Norm } from '../../privacy/clip.ts';
-import { type Backend, selectBackend } from '../backend.ts';
+import { type Backend, selectBackend, type Tf } from '../backend.ts';
 import { type BuiltModel, buildModel } from '../build.ts';
 import { numFeatures } from '../layout.ts';
 import { assignParameters, parameterTensors } from '../parameters.ts';
 import type { ModelSpec } from '../spec.ts';
-import { clippingFactor, type Forward, type SiloEngine, type Slope } from './engine.ts';
-import { pairsOf, slopesOfSingle } from './single-logit.ts';
+import { clippingFactor, type Forward, type SiloEngine, type Slope, slopesOf } from './engine.ts';
+import { ofSingle, pairsOf } from './single-logit.ts';
 
 interface Room {
   readonly backend: Backend;
@@ -14,9 +14,16 @@ interface Room {
   readonly built: BuiltModel;
 }
 
+/** An objective, in both of its parts. */
+interface Slopes {
+  readonly byLogits: Slope;
+  readonly byRepresentations: Slope | undefined;
+}
+
 /**
- * Any model by tfjs. A step's objective comes from the host, in the middle of the tape: its logits are read back, and its derivative by
- * them is what tfjs goes backwards from. Clipping takes one record after another. The model lives as long as the engine.
+ * Any model by tfjs. A step's objective comes from the host, in the middle of the tape: logits and representations are read back, and
+ * its derivatives by them are what tfjs goes backwards from. Clipping takes one record after another. The model lives as long as
+ * the engine.
  *
  * @throws MODEL_INVALID as `layoutOf`.
  */
@@ -27,54 +34,60 @@ export function generalEngine(spec: ModelSpec, backend: Backend): SiloEngine {
   return {
     provider: 'general',
     description: backend.description,
-    logits: (records) =>
-      withParameters(room, records, (features) => read(room, room.built.forward(features))),
-    derivative: (records, slope, out, clipNorm) => {
+    logits: (records) => logitsOf(room, records),
+    derivative: (records, byLogits, out, { clipNorm, byRepresentations } = {}) => {
       out.fill(0);
+      const slopes = { byLogits, byRepresentations };
       if (clipNorm === undefined) {
-        addTo(out, derivativeOf(room, records, slope), 1);
+        addTo(out, derivativeOf(room, records, slopes), 1);
         return;
       }
       const numRecords = records.features.length / width;
-      const rows = rowSlopes(room, records, slope);
+      const ofRow = rowSlopes(room, records, slopes);
       for (let row = 0; row < numRecords; row++) {
         const features = records.features.subarray(row * width, (row + 1) * width);
-        const own: Slope = (_, byLogits) => {
-          byLogits.set(rows(row));
-          return NaN;
-        };
-        const derivative = derivativeOf(room, { ...records, features }, own);
+        const derivative = derivativeOf(room, { ...records, features }, ofRow(row));
         addTo(out, derivative, clippingFactor(l2Norm(derivative), clipNorm));
       }
     },
   };
 }
 
-/** Each record's share of the derivative by the logits. */
-function rowSlopes(room: Room, records: Forward, slope: Slope): (row: number) => Float32Array {
-  const logits = withParameters(room, records, (features) => read(room, room.built.forward(features)));
-  const byLogits = new Float32Array(logits.length);
-  slope(logits, byLogits);
-  const classes = (logits.length * numFeatures(room.spec)) / records.features.length;
-  return (row) => byLogits.subarray(row * classes, (row + 1) * classes);
+/** Each record's share of the derivatives by logits and representations, which may depend on all records. */
+function rowSlopes(
+  room: Room,
+  records: Forward,
+  { byLogits, byRepresentations }: Slopes,
+): (row: number) => Slopes {
+  const numRecords = records.features.length / numFeatures(room.spec);
+  const ofLogits = ownSlopes(byLogits, logitsOf(room, records), numRecords);
+  const ofRepresentations =
+    byRepresentations && ownSlopes(byRepresentations, representationsOf(room, records), numRecords);
+  return (row) => ({ byLogits: ofLogits(row), byRepresentations: ofRepresentations?.(row) });
+}
+
+function ownSlopes(slope: Slope, values: Float32Array, numRecords: number): (row: number) => Slope {
+  const all = slopesOf(slope, values);
+  const width = all.length / numRecords;
+  return (row) => (_, out) => {
+    out.set(all.subarray(row * width, (row + 1) * width));
+    return NaN;
+  };
 }
 
 /** Derivative of all records together, shape (numParams,). */
-function derivativeOf(room: Room, records: Forward, slope: Slope): Float32Array {
-  const { backend, built } = room;
+function derivativeOf(room: Room, records: Forward, { byLogits, byRepresentations }: Slopes): Float32Array {
+  const { backend, built, spec } = room;
   const { tf } = backend;
+  const byOutput = spec.output.type === 'sigmoid' ? ofSingle(byLogits) : byLogits;
   return withParameters(room, records, (features) => {
-    const objective = tf.customGrad((logits) => {
-      const values = read(room, logits as Tensor);
-      const byLogits = new Float32Array(values.length);
-      const value = slope(values, byLogits);
-      const flat = room.spec.output.type === 'sigmoid' ? slopesOfSingle(byLogits) : byLogits;
-      return { value: tf.scalar(value), gradFunc: () => tf.tensor(flat, (logits as Tensor).shape) };
-    });
-    const { grads } = tf.variableGrads(
-      () => objective(built.forward(features)).asScalar(),
-      [...built.variables],
-    );
+    const objective = (): Scalar => {
+      const representations = built.embed(features);
+      const first = fromHost(tf, built.classify(representations), byOutput);
+      if (!byRepresentations) return first;
+      return tf.add<Scalar>(first, fromHost(tf, representations, byRepresentations));
+    };
+    const { grads } = tf.variableGrads(objective, [...built.variables]);
     const derivative = new Float32Array(records.parameters.length);
     for (const [index, { offset }] of built.layout.entries()) {
       const grad = grads[built.variables[index]?.name ?? ''];
@@ -84,10 +97,30 @@ function derivativeOf(room: Room, records: Forward, slope: Slope): Float32Array 
   });
 }
 
+/** A scalar on the tape: the host computes it, and its derivative, from a tensor's values. */
+function fromHost(tf: Tf, values: Tensor, slope: Slope): Scalar {
+  const onTape = tf.customGrad<Scalar>((input) => {
+    const { shape } = input as Tensor;
+    const read = valuesOf(input as Tensor);
+    const byValues = new Float32Array(read.length);
+    const value = tf.scalar(slope(read, byValues));
+    return { value, gradFunc: () => tf.tensor(byValues, shape) };
+  });
+  return onTape(values);
+}
+
 /** Class scores of every record; those of a sigmoid output as pairs. */
-function read({ spec }: Room, logits: Tensor): Float32Array {
-  const values = Float32Array.from(logits.dataSync());
-  return spec.output.type === 'sigmoid' ? pairsOf(values) : values;
+function logitsOf(room: Room, records: Forward): Float32Array {
+  const output = withParameters(room, records, (features) => valuesOf(room.built.forward(features)));
+  return room.spec.output.type === 'sigmoid' ? pairsOf(output) : output;
+}
+
+function representationsOf(room: Room, records: Forward): Float32Array {
+  return withParameters(room, records, (features) => valuesOf(room.built.embed(features)));
+}
+
+function valuesOf(tensor: Tensor): Float32Array {
+  return Float32Array.from(tensor.dataSync());
 }
 
 function withParameters<T extends Float32Array>(

@@ -29,7 +29,7 @@ export async function recordDp(
     const rows = poissonSample(coins, labels.length, SamplingRate.parse(samplingRate));
     const slope = eachRecord(labelSlope(pickLabels(labels, rows), numClasses, objective), rows.length);
     const batch = { parameters, features: pickRows(features, rows, numFeatures) };
-    if (rows.length > 0) engine.derivative(batch, slope, derivative, clipNorm);
+    if (rows.length > 0) engine.derivative(batch, slope, derivative, { clipNorm });
     else derivative.fill(0);
     const normals = standardNormals(noise, derivative.length);
     for (let i = 0; i < derivative.length; i++) {

@@ -76,6 +76,19 @@ export const SiloDefence = z.discriminatedUnion('type', [
     bandwidth: z.number().positive().default(0.5),
   }),
   /**
+   * The same with representations, the inputs of the output layer, in the place of answers (after Long et al. 2015). Only for
+   * models with something to train below that layer.
+   */
+  z.strictObject({
+    type: z.literal('representation-alignment'),
+    weight: z.number().nonnegative().default(1),
+    /**
+     * Of the Gaussian kernel on representations, which have no scale of their own: `median` is the median distance between the
+     * rows of each step, either set's (Gretton et al. 2012).
+     */
+    bandwidth: z.union([z.literal('median'), z.number().positive()]).default('median'),
+  }),
+  /**
    * Abadi et al. 2016, with Poisson sampling of records: differential privacy of one record against the coordinator, for
    * comparison; a user with several records has no such promise.
    */

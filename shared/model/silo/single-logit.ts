@@ -1,3 +1,5 @@
+import type { Slope } from './engine.ts';
+
 /** Logits z of a sigmoid output as pairs (0, z): shape (numRecords,) to (numRecords, 2). */
 export function pairsOf(single: Float32Array): Float32Array {
   const pairs = new Float32Array(2 * single.length);
@@ -5,7 +7,13 @@ export function pairsOf(single: Float32Array): Float32Array {
   return pairs;
 }
 
-/** Derivatives by z from those by the pairs (0, z). */
-export function slopesOfSingle(pairs: Float32Array): Float32Array {
-  return Float32Array.from({ length: pairs.length / 2 }, (_, row) => pairs[2 * row + 1] ?? 0);
+/** By z what is given by the pairs (0, z). */
+export function ofSingle(byPairs: Slope): Slope {
+  return (single, out) => {
+    const pairs = pairsOf(single);
+    const slopes = new Float32Array(pairs.length);
+    const value = byPairs(pairs, slopes);
+    for (let row = 0; row < out.length; row++) out[row] = slopes[2 * row + 1] ?? 0;
+    return value;
+  };
 }

@@ -5,7 +5,8 @@ import { objectiveOf } from '../objective.ts';
 import { type ModelSpec, numClasses } from '../spec.ts';
 import type { TrainerChoice } from '../trainer.ts';
 import { adversarial } from './adversarial.ts';
-import { alignment } from './alignment.ts';
+import { alignment, representationAlignment } from './alignment.ts';
+import { siloMisfit } from './combine.ts';
 import { stretches } from './descend.ts';
 import { distillation } from './distillation.ts';
 import type { SiloEngine } from './engine.ts';
@@ -76,6 +77,8 @@ function trained(
       return adversarial(round, { records, reference: publicRecords(task, spec) }, silo);
     case 'alignment':
       return alignment(round, { records, reference: publicRecords(task, spec) }, silo);
+    case 'representation-alignment':
+      return representationAlignment(round, { records, reference: publicRecords(task, spec) }, silo);
     case 'record-dp-sgd':
       return recordDp(round, records, silo);
     default:
@@ -112,11 +115,13 @@ function everybody(shard: Shard): Int32Array {
 }
 
 function checkFits(task: SiloTask, spec: ModelSpec): void {
-  const { parameters, shard, users, reference, publicShard, mask } = task;
+  const { parameters, plan, shard, users, reference, publicShard, mask } = task;
   requireEqual('received parameters', parameters.length, numParams(spec));
   checkRecords(shard, spec, 'the data');
   if (publicShard) checkRecords(publicShard, spec, 'the public table');
   requireEqual('flags of the mask', mask?.flags.length ?? parameters.length, numParams(spec));
+  const misfit = siloMisfit(plan.silo, spec);
+  if (misfit !== undefined) throw new ParleyError('MODEL_INVALID', `model: ${misfit}`);
   checkUsers(shard, users);
   checkUsers(shard, reference);
 }

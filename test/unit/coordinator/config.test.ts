@@ -77,6 +77,21 @@ describe('the promise of a federation', () => {
     expect(protectionOf(withProtection({ type: 'none' }, { local })).type).toBe('none');
   });
 
+  test('or not: representations are aligned only where something moves them', () => {
+    const silo = { type: 'representation-alignment' };
+    const local = { epochs: 1, batchSize: 'all', learningRate: 0.5, silo };
+    const { model } = aFederationConfig();
+    const layers = [{ type: 'dense', units: 3, activation: 'tanh' }];
+    const none = { type: 'none' };
+    expect(() => protectionOf(withProtection(none, { local }))).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining('local.silo: representation-alignment moves the inputs') as unknown,
+      }),
+    );
+    expect(protectionOf(withProtection(none, { local, model: { ...model, layers } })).type).toBe('none');
+  });
+
   test('no protection needs no figures', () => {
     expect(protectionOf(withProtection({ type: 'none' }))).toEqual({
       type: 'none',

@@ -87,6 +87,7 @@ describe('training on all users together', () => {
   test('is silo-level, whichever defence it is, and has the defaults of the papers where there are any', () => {
     expect(siloTypes.map(defenceClass)).toEqual(siloTypes.map(() => 'silo-level'));
     expect(planned({ type: 'selena' }).data?.silo).toMatchObject({ submodels: 25, nonMemberOf: 10 });
+    expect(planned({ type: 'representation-alignment' }).data?.silo).toMatchObject({ bandwidth: 'median' });
     for (const type of siloTypes)
       expect(planned(type === 'record-dp-sgd' ? recordDp : { type }).success).toBe(true);
   });
@@ -116,6 +117,8 @@ describe('training on all users together', () => {
     { type: 'distillation', keep: 0 },
     { type: 'adversarial', attackSteps: 0 },
     { type: 'alignment', bandwidth: 0 },
+    { type: 'alignment', bandwidth: 'median' },
+    { type: 'representation-alignment', bandwidth: 'mean' },
     { ...recordDp, samplingRate: 0 },
     { type: 'record-dp-sgd' },
     { type: 'relaxloss', alpha: 1 },

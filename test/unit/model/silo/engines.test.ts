@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Backend, loadBackend } from '../../../../shared/model/backend.ts';
+import { layoutOf } from '../../../../shared/model/layout.ts';
 import { LocalPlan } from '../../../../shared/model/local-trainer.ts';
+import { siloMisfit } from '../../../../shared/model/silo/combine.ts';
 import { denseEngine } from '../../../../shared/model/silo/dense-engine.ts';
 import type { SiloEngine, Slope } from '../../../../shared/model/silo/engine.ts';
 import { generalEngine } from '../../../../shared/model/silo/general-engine.ts';
@@ -28,14 +30,37 @@ function expectSame(spec: ModelSpec, engine: SiloEngine, wanted: SiloEngine): vo
   const { features } = shard;
   const logits = wanted.logits({ parameters, features });
   expect(distance(engine.logits({ parameters, features }), logits)).toBeLessThan(1e-5 * norm(logits));
-  for (const clipNorm of [undefined, 0.3, 1e9]) {
-    const [got, want] = [new Float64Array(parameters.length), new Float64Array(parameters.length)];
-    engine.derivative({ parameters, features }, anySlope, got, clipNorm);
-    wanted.derivative({ parameters, features }, anySlope, want, clipNorm);
-    expect(distance(got, want)).toBeLessThan(2e-5 * norm(want));
-    // Nine records of norm 0.3 each at most.
-    if (clipNorm === 0.3) expect(norm(got)).toBeLessThanOrEqual(9 * clipNorm * (1 + 1e-6));
-  }
+  for (const clipNorm of [undefined, 0.3, 1e9])
+    for (const byRepresentations of [undefined, anySlope]) {
+      const [got, want] = [new Float64Array(parameters.length), new Float64Array(parameters.length)];
+      const options = { clipNorm, byRepresentations };
+      engine.derivative({ parameters, features }, anySlope, got, options);
+      wanted.derivative({ parameters, features }, anySlope, want, options);
+      expect(distance(got, want)).toBeLessThan(2e-5 * norm(want));
+      // Nine records of norm 0.3 each at most.
+      if (clipNorm === 0.3) expect(norm(got)).toBeLessThanOrEqual(9 * clipNorm * (1 + 1e-6));
+    }
+  expectParts(spec, engine);
+}
+
+const noSlope: Slope = () => 0;
+
+/** Both parts of an objective add up, and the one of representations is none of the output layer's. */
+function expectParts(spec: ModelSpec, engine: SiloEngine): void {
+  const { parameters, shard } = randomTask(spec, [3, 4, 2], {});
+  const { features } = shard;
+  const derivative = (byLogits: Slope, byRepresentations?: Slope): Float64Array => {
+    const out = new Float64Array(parameters.length);
+    engine.derivative({ parameters, features }, byLogits, out, { byRepresentations });
+    return out;
+  };
+  const deep = derivative(noSlope, anySlope);
+  const output = layoutOf(spec).find(({ name }) => name === 'output.kernel')!.offset;
+  expect(norm(deep.subarray(output))).toBe(0);
+  if (output > 0) expect(norm(deep)).toBeGreaterThan(0.01);
+  const apart = derivative(anySlope).map((value, i) => value + deep[i]!);
+  const together = derivative(anySlope, anySlope);
+  expect(distance(together, apart)).toBeLessThan(2e-5 * norm(apart));
 }
 
 test.each(denseSpecs)(
@@ -56,6 +81,8 @@ const defences: readonly SiloDefence[] = [
   { type: 'distillation', temperature: 2, keep: 0.7 },
   { type: 'adversarial', weight: 0.5, units: 6, attackSteps: 2, attackLearningRate: 0.3 },
   { type: 'alignment', weight: 0.8, bandwidth: 0.4 },
+  { type: 'representation-alignment', weight: 1.5, bandwidth: 'median' },
+  { type: 'representation-alignment', weight: 1.5, bandwidth: 0.7 },
   {
     ...{ type: 'record-dp-sgd', clipNorm: 0.5, noiseMultiplier: 0.8, samplingRate: 0.6, steps: 4 },
     ...{ recordsPerStep: 6, delta: 1e-5 },
@@ -76,6 +103,15 @@ function taskOf(spec: ModelSpec, silo: SiloDefence): SiloTask {
   };
 }
 
+/** Of a model with nothing to train below its output layer. */
+async function expectMisfit(task: SiloTask, trainers: readonly SiloTrainer[]): Promise<void> {
+  for (const trainer of trainers)
+    await expect(trainer.train(task)).rejects.toMatchObject({
+      code: 'MODEL_INVALID',
+      message: expect.stringContaining('add a layer with weights') as unknown,
+    });
+}
+
 async function expectSameTraining(
   spec: ModelSpec,
   trainers: readonly SiloTrainer[],
@@ -83,6 +119,10 @@ async function expectSameTraining(
 ): Promise<void> {
   for (const silo of which) {
     const task = taskOf(spec, silo);
+    if (siloMisfit(silo, spec) !== undefined) {
+      await expectMisfit(task, trainers);
+      continue;
+    }
     const [first, ...others] = await Promise.all(trainers.map((trainer) => trainer.train(task)));
     const moved = distance(first!.parameters, task.parameters);
     expect(moved, silo.type).toBeGreaterThan(1e-3);
@@ -108,11 +148,11 @@ describe('a whole round in minibatches is the same on every provider', () => {
       await siloTrainer(spec, { provider: 'general', backend: 'cpu' }),
     ];
     expect(trainers[0]?.description).toContain('layer 0 (embedding) is not dense');
-    // The one that takes records one by one, and one that compares models; tfjs takes its time with the others.
+    // Those that take records one by one, compare models or look below the output; tfjs takes its time with the others.
     await expectSameTraining(
       spec,
       trainers,
-      defences.filter(({ type }) => /mist|record/.test(type)),
+      defences.filter(({ type }) => /mist|record|representation/.test(type)),
     );
     await expect(siloTrainer(spec, { provider: 'dense', backend: 'auto' })).rejects.toMatchObject({
       code: 'MODEL_INVALID',

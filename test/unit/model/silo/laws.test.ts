@@ -3,16 +3,15 @@ import { describe, expect, test } from 'vitest';
 import { selectUsers } from '../../../../shared/data/partition.ts';
 import { LocalPlan } from '../../../../shared/model/local-trainer.ts';
 import { maskOf } from '../../../../shared/model/mask.ts';
-import { ofSameClass, squaredDiscrepancy } from '../../../../shared/model/silo/alignment.ts';
 import type { SiloDefence } from '../../../../shared/model/silo/silo-defence.ts';
 import type { SiloTask } from '../../../../shared/model/silo/silo-trainer.ts';
 import { disjointGroups, nonMemberships } from '../../../../shared/model/silo/split.ts';
 import { siloTrainer } from '../../../../shared/model/silo/train-site.ts';
-import { ModelSpec } from '../../../../shared/model/spec.ts';
 import { seededRng } from '../../../../shared/random/rng.ts';
 import { Seed } from '../../../../shared/units.ts';
 import { refusalOf } from '../../../support/temporary.ts';
-import { distance, norm, randomTask } from '../samples.ts';
+import { distance, norm } from '../samples.ts';
+import { spec, taskOf, trained } from './tasks.ts';
 
 const rng = (seed: number) => seededRng(Seed.parse(seed));
 const seeds = fc.integer({ min: 1, max: 10_000 });
@@ -70,11 +69,6 @@ describe('non-members of submodels', () => {
   });
 });
 
-const spec = ModelSpec.parse({
-  inputShape: [6],
-  layers: [{ type: 'dense', units: 5, activation: 'tanh' }],
-  output: { type: 'softmax', classes: 3 },
-});
 const recordPrivacy: SiloDefence = {
   ...{ type: 'record-dp-sgd', clipNorm: 0.5, noiseMultiplier: 1, samplingRate: 0.5, steps: 2 },
   ...{ recordsPerStep: 5, delta: 1e-5 },
@@ -86,27 +80,12 @@ const defences: readonly SiloDefence[] = [
   { type: 'distillation', temperature: 1, keep: 1 },
   { type: 'adversarial', weight: 1, units: 4, attackSteps: 1, attackLearningRate: 0.5 },
   { type: 'alignment', weight: 1, bandwidth: 0.5 },
+  { type: 'representation-alignment', weight: 1, bandwidth: 'median' },
   recordPrivacy,
 ];
 
 function needsReference({ type }: SiloDefence): boolean {
-  return type === 'distillation' || type === 'adversarial' || type === 'alignment';
-}
-
-function taskOf(silo: SiloDefence, change: Partial<SiloTask> = {}): SiloTask {
-  const plan = LocalPlan.parse({ epochs: 2, batchSize: 4, learningRate: 0.3, silo });
-  return {
-    ...randomTask(spec, [3, 1, 4, 2, 5, 3, 2, 4], {}),
-    users: Int32Array.of(0, 2, 3, 4, 6, 7),
-    reference: Int32Array.of(1, 5),
-    plan: { ...plan, silo },
-    ...change,
-  };
-}
-
-async function trained(task: SiloTask): Promise<Float32Array> {
-  const { parameters } = await (await siloTrainer(spec, { provider: 'auto', backend: 'auto' })).train(task);
-  return parameters;
+  return ['distillation', 'adversarial', 'alignment', 'representation-alignment'].includes(type);
 }
 
 describe.each(defences)('$type', (silo) => {
@@ -218,49 +197,4 @@ test('of a single user nothing pulls: MIST is plain training on her', async () =
   const plan = (silo: SiloDefence): SiloTask => taskOf(silo, { ...alone, plan: { ...all, silo } });
   const pooled = await trained(plan({ type: 'pooled' }));
   expect(await trained(plan({ type: 'mist', groups: 3, weight: 9, pullEpochs: 2 }))).toEqual(pooled);
-});
-
-describe('alignment', () => {
-  test('without weight is plain descent on all records', async () => {
-    const aligned = await trained(taskOf({ type: 'alignment', weight: 0, bandwidth: 0.5 }));
-    const task = taskOf({ type: 'pooled' });
-    const all = { ...task.plan, batchSize: 'all' as const };
-    const [pooled, plain] = [
-      await trained({ ...task, plan: all }),
-      await trained({ ...task, plan: { ...all, silo: { type: 'alignment', weight: 0, bandwidth: 0.5 } } }),
-    ];
-    expect(distance(plain, pooled)).toBeLessThan(1e-6 * norm(pooled));
-    expect(aligned).not.toEqual(plain);
-  });
-
-  test('takes counterparts of the same class wherever there are some', () => {
-    const labels = fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 20 });
-    fc.assert(
-      fc.property(labels, labels, seeds, (reference, wanted, seed) => {
-        const rows = ofSameClass(Int32Array.from(reference), rng(seed))(Int32Array.from(wanted));
-        for (const [at, row] of rows.entries()) {
-          expect(reference[row]).toBeDefined();
-          if (reference.includes(wanted[at]!)) expect(reference[row]).toBe(wanted[at]);
-        }
-      }),
-    );
-  });
-
-  test('discrepancy is zero between equal halves, at most two, and the same for halves exchanged', () => {
-    const row = fc.array(fc.float({ min: 0, max: 1, noNaN: true }), { minLength: 3, maxLength: 3 });
-    const halves = fc.integer({ min: 1, max: 6 }).chain((n) => {
-      const half = fc.array(row, { minLength: n, maxLength: n }).map((rows) => rows.flat());
-      return fc.tuple(half, half, fc.constantFrom(0.05, 0.5, 3));
-    });
-    fc.assert(
-      fc.property(halves, ([a, b, bandwidth]) => {
-        const between = (x: number[], y: number[]): number =>
-          squaredDiscrepancy(Float32Array.of(...x, ...y), 3, bandwidth).value;
-        expect(between(a, a)).toBeCloseTo(0, 12);
-        expect(between(a, b)).toBeGreaterThan(-1e-12);
-        expect(between(a, b)).toBeLessThanOrEqual(2);
-        expect(between(b, a)).toBeCloseTo(between(a, b), 12);
-      }),
-    );
-  });
 });

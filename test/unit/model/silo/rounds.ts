@@ -8,7 +8,20 @@ import { seededRng } from '../../../../shared/random/rng.ts';
 import { Seed } from '../../../../shared/units.ts';
 
 const numbers = z.array(z.number());
+const Bandwidth = z.union([z.number(), z.literal('median')]);
 const Questions = z.object({ answers: numbers, labels: numbers });
+
+/** What a site starts from, and its steps. */
+const Site = z.object({
+  spec: ModelSpec,
+  learningRate: z.number(),
+  l2: z.number(),
+  epochs: z.number(),
+  parameters: numbers,
+  features: numbers,
+  labels: numbers,
+  publicFeatures: numbers,
+});
 
 /** Written by autograd: test/vectors/make-silo.py. */
 export const Vectors = z.object({
@@ -51,15 +64,7 @@ export const Vectors = z.object({
     }),
   ),
   rounds: z.array(
-    z.object({
-      spec: ModelSpec,
-      learningRate: z.number(),
-      l2: z.number(),
-      epochs: z.number(),
-      parameters: numbers,
-      features: numbers,
-      labels: numbers,
-      publicFeatures: numbers,
+    Site.extend({
       pooled: numbers,
       mist: z.object({
         rows: z.array(numbers),
@@ -82,12 +87,21 @@ export const Vectors = z.object({
       clipped: z.object({ clipNorm: z.number(), norms: numbers, sum: numbers }),
     }),
   ),
+  discrepancies: z.array(
+    z.object({
+      width: z.number(),
+      rows: numbers,
+      weight: z.number(),
+      bandwidth: Bandwidth,
+      loss: z.number(),
+      gradient: numbers,
+    }),
+  ),
+  representationRounds: z.array(Site.extend({ weight: z.number(), bandwidth: Bandwidth, trained: numbers })),
 });
 export const vectors = Vectors.parse(JSON.parse(readFileSync('test/vectors/silo.json', 'utf8')));
-export type RoundCase = z.infer<typeof Vectors>['rounds'][number];
-
 /** A case's round at a site whose steps take all records, on cross-entropy. */
-export function roundOf(given: RoundCase, engine: SiloEngine): SiloRound {
+export function roundOf(given: z.infer<typeof Site>, engine: SiloEngine): SiloRound {
   const { spec, learningRate, l2, epochs, parameters } = given;
   return {
     descent: { engine, plan: { batchSize: 'all', learningRate, l2 }, pause: () => Promise.resolve() },

@@ -1,7 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadBackend } from '../../../../shared/model/backend.ts';
 import { adversarialSlope } from '../../../../shared/model/silo/adversarial.ts';
-import { alignmentSlope } from '../../../../shared/model/silo/alignment.ts';
+import {
+  alignmentSlope,
+  representationAlignment,
+  representationSlope,
+} from '../../../../shared/model/silo/alignment.ts';
 import {
   type AttackNetwork,
   attackNetwork,
@@ -69,6 +73,16 @@ test.each(vectors.alignments)(
   },
 );
 
+test.each(vectors.discrepancies)(
+  'alignment of $width representations, bandwidth $bandwidth: value and derivative are those of autograd',
+  ({ width, rows, loss, gradient, ...settings }) => {
+    const out = new Float32Array(rows.length).fill(NaN);
+    const value = representationSlope(rows.length / width, settings)(Float32Array.from(rows), out);
+    expect(Math.abs(value - loss)).toBeLessThan(2e-6 * Math.max(1, loss));
+    expect(furthest(out, gradient)).toBeLessThan(1e-6);
+  },
+);
+
 test.each(vectors.attacks)(
   'a step of the attack network with $classes classes is that of autograd',
   (given) => {
@@ -99,6 +113,27 @@ const cases = vectors.rounds.flatMap((given) =>
 
 /** float32 parameters over a few steps. */
 const close = 3e-6;
+
+const representationCases = vectors.representationRounds.flatMap((given) =>
+  engines.map(([name, engineOf]) => {
+    const { bandwidth, spec } = given;
+    return { name, output: spec.output.type, bandwidth, given, engineOf };
+  }),
+);
+
+test.each(representationCases)(
+  'alignment of representations on $name, $output output, bandwidth $bandwidth: a whole round is that of autograd',
+  async ({ given, engineOf }) => {
+    const { spec, publicFeatures, weight, bandwidth, trained } = given;
+    const round = roundOf(given, engineOf(spec));
+    // One of each class, so that counterparts are not random.
+    const labels = Array.from({ length: round.numClasses }, (_, label) => label);
+    const reference = recordsOf({ features: publicFeatures, labels });
+    const settings = { type: 'representation-alignment', weight, bandwidth } as const;
+    const got = await representationAlignment(round, { records: recordsOf(given), reference }, settings);
+    expect(furthest(got, trained)).toBeLessThan(close);
+  },
+);
 
 describe.each(cases)('a whole round on $name, $output output, is that of autograd', ({ given, engineOf }) => {
   const all = Int32Array.from(given.labels.keys());
@@ -155,7 +190,7 @@ describe.each(cases)('a whole round on $name, $output output, is that of autogra
       return value;
     };
     const records = { parameters: round.received, features: Float32Array.from(given.features) };
-    round.descent.engine.derivative(records, each, out, clipNorm);
+    round.descent.engine.derivative(records, each, out, { clipNorm });
     expect(furthest(out, sum)).toBeLessThan(close);
     expect(norms.some((norm) => norm > clipNorm) && norms.some((norm) => norm < clipNorm)).toBe(true);
   });
