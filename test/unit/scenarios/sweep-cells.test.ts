@@ -179,7 +179,7 @@ describe("the catalogue's grids", () => {
     expect(jobs).toHaveLength(cells.length * (grid.seeds?.length ?? 0));
   });
 
-  test('defences.yaml has every defence that training offers, five seeds and three federations', () => {
+  test('defences.yaml has every defence that training offers any model, five seeds and three federations', () => {
     const { cells, jobs } = sweepOf(loadGrid('scenarios/catalog/defences.yaml'), '0.1.0');
     const types = cells.flatMap(({ scenario: { federation } }) => {
       const { defence, l2, silo } = federation.local;
@@ -196,7 +196,8 @@ describe("the catalogue's grids", () => {
     });
     // By the lists of the schemas: a defence that is added there is missed here.
     const elsewhere = ['l2', 'early stopping', 'averaging', 'pruning', 'user-dp'];
-    expect([...new Set(types)].sort()).toEqual([...defenceTypes, ...siloTypes, ...elsewhere].sort());
+    const ofAnyModel = siloTypes.filter((type) => type !== 'representation-alignment');
+    expect([...new Set(types)].sort()).toEqual([...defenceTypes, ...ofAnyModel, ...elsewhere].sort());
     expect(new Set(cells.map(({ base: name }) => name)).size).toBe(3);
     expect(jobs).toHaveLength(5 * cells.length);
     for (const { scenario } of cells) {
@@ -205,5 +206,16 @@ describe("the catalogue's grids", () => {
       const parts = defence.type === 'combined' ? defence.defences : [silo ?? defence];
       expect(allowedDefences).toEqual(expect.arrayContaining(parts.map(({ type }) => type)));
     }
+  });
+
+  test('alignment.yaml has what takes a hidden layer, and what that is compared with', () => {
+    const { cells } = sweepOf(loadGrid('scenarios/catalog/alignment.yaml'), '0.1.0');
+    const types = cells.map(({ scenario: { federation, sites } }) => {
+      const { type } = federation.local.silo!;
+      expect(sites.policy.allowedDefences).toContain(type);
+      return type;
+    });
+    const wanted = ['pooled', 'alignment', 'representation-alignment', 'representation-alignment'];
+    expect(types).toEqual([...wanted, ...wanted]);
   });
 });
