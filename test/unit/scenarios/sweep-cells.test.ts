@@ -208,14 +208,16 @@ describe("the catalogue's grids", () => {
     }
   });
 
-  test('alignment.yaml has what takes a hidden layer, and what that is compared with', () => {
-    const { cells } = sweepOf(loadGrid('scenarios/catalog/alignment.yaml'), '0.1.0');
-    const types = cells.map(({ scenario: { federation, sites } }) => {
-      const { type } = federation.local.silo!;
+  test('public-records.yaml has what takes public records, some of these, and what that is compared with', () => {
+    const { cells } = sweepOf(loadGrid('scenarios/catalog/public-records.yaml'), '0.1.0');
+    const types = cells.map(({ scenario: { federation, data, sites } }) => {
+      const { type } = federation.local.silo ?? { type: 'none' };
       expect(sites.policy.allowedDefences).toContain(type);
-      return type;
+      expect(data).toMatchObject({ publicPart: true });
+      return federation.distillation ? 'server-distillation' : type;
     });
-    const wanted = ['pooled', 'alignment', 'representation-alignment', 'representation-alignment'];
+    const atSites = ['pooled', 'distillation', 'alignment', 'representation-alignment'];
+    const wanted = ['none', 'server-distillation', ...atSites];
     expect(types).toEqual([...wanted, ...wanted]);
   });
 });
