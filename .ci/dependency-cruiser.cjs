@@ -15,12 +15,12 @@ module.exports = {
     forbid('client-never-sees-coordinator', { path: '^client/' }, { path: '^(coordinator|scenarios)/' }),
     forbid(
       'rooms-have-one-door',
-      { path: '^(scenarios/|parley(-assess|-command|-serve|-sweep)?[.]ts)' },
+      { path: '^(scenarios/|parley(-assess|-command|-linkage|-serve|-sweep)?[.]ts)' },
       { path: '^(coordinator|client)/', pathNot: '/index[.]ts$' },
     ),
     forbid(
       'the-command-uses-doors',
-      { path: '^parley(-assess|-command|-serve|-sweep)?[.]ts' },
+      { path: '^parley(-assess|-command|-linkage|-serve|-sweep)?[.]ts' },
       { path: '^scenarios/', pathNot: '/index[.]ts$' },
     ),
     forbid('nothing-imports-tests', { pathNot: '^(test|bench)/' }, { path: '^(test|bench)/' }),

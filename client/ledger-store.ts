@@ -1,22 +1,11 @@
-import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import { sha256 } from '../shared/crypto/encoding.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { RoundIndex, RunId, Sha256 } from '../shared/units.ts';
 import { corrupt, type EntryRow, genesis, type LedgerRecord } from './ledger-chain.ts';
+import { blob, textOf } from './ledger-columns.ts';
 import type { Tables } from './ledger-database.ts';
 import { type PackedUsers, type UserWeights, unpackUsers } from './ledger-users.ts';
-
-/**
- * Columns are read as integers and bytes only, and texts decoded here: a damaged value may have any type, and a text that is
- * not UTF-8 would end the process inside the database.
- */
-function blob(column: string): RawBuilder<Uint8Array | null> {
-  return sql`cast(${sql.ref(column)} as blob)`;
-}
-
-function textOf(bytes: Uint8Array): string {
-  return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-}
 
 const integers = ['position', 'format', 'round', 'time_ms'] as const;
 const texts = [
@@ -221,36 +210,6 @@ export async function usersOf(db: Kysely<Tables>, hash: Sha256): Promise<UserWei
   const users = bytes && sha256(bytes) === hash ? unpackUsers(bytes) : undefined;
   if (!users) throw corrupt(`the list of users ${hash} is gone or changed`);
   return users;
-}
-
-/**
- * What was drawn once for a run: its audit coins under its id, and its mislabelled canaries under the id with a word after a
- * blank, which no id holds. Drawn and kept where the key has none yet. Throws LEDGER_CORRUPT when it was changed.
- */
-export async function drawnOnce(
-  db: Kysely<Tables>,
-  key: string,
-  draw: () => Int32Array,
-): Promise<Int32Array> {
-  const row = await db
-    .selectFrom('roles')
-    .select([blob('bytes').as('bytes'), blob('sha256').as('sha256')])
-    .where('run', '=', key)
-    .executeTakeFirst();
-  if (!row) return kept(db, key, draw());
-  const bytes = new Uint8Array(row.bytes ?? []);
-  if (sha256(bytes) !== Buffer.from(row.sha256 ?? []).toString('latin1'))
-    throw corrupt(`the audit coins of run ${key} were changed`);
-  return new Int32Array(bytes.buffer);
-}
-
-async function kept(db: Kysely<Tables>, key: string, drawn: Int32Array): Promise<Int32Array> {
-  const bytes = Buffer.from(drawn.buffer, drawn.byteOffset, drawn.byteLength);
-  await db
-    .insertInto('roles')
-    .values({ run: key, bytes, sha256: sha256(bytes) })
-    .execute();
-  return drawn;
 }
 
 /** A chain that lost its newest entries is still a chain, but what belongs to them stays behind. */

@@ -6,6 +6,7 @@ import type { LedgerPosition } from '../shared/protocol/ledger-position.ts';
 import type { RoundIndex, RunId, Sha256 } from '../shared/units.ts';
 import { type Chain, checkedChain, extended, headOf, holds, type LedgerRecord } from './ledger-chain.ts';
 import { inspectDatabase, type LedgerFile, openDatabase, type Tables } from './ledger-database.ts';
+import { drawnOnce } from './ledger-drawn.ts';
 import { assertReachesMark, readMark, writeMark } from './ledger-mark.ts';
 import * as store from './ledger-store.ts';
 import { type EligibleUsers, type PackedUsers, packUsers, type UserWeights } from './ledger-users.ts';
@@ -199,8 +200,8 @@ function ledgerOn({ db, close }: LedgerFile, opened: Opened): SiteLedger {
       )?.noiseStateSha256;
       return hash && store.noiseStateOf(db, run, hash);
     },
-    roles: (run, flip) => store.drawnOnce(db, run, flip),
-    mislabelled: (run, draw) => store.drawnOnce(db, `${run} mislabelled`, draw),
+    roles: (run, flip) => drawnOnce(db, run, flip),
+    mislabelled: (run, draw) => drawnOnce(db, `${run} mislabelled`, draw),
     close,
   };
 }

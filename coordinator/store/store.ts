@@ -1,17 +1,15 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kysely } from 'kysely';
-import { z } from 'zod';
 import { sha256 } from '../../shared/crypto/encoding.ts';
-import { LedgerPosition } from '../../shared/protocol/ledger-position.ts';
 import { Manifest } from '../../shared/protocol/manifest.ts';
-import { firstUnprunedVersion } from '../../shared/protocol/plan.ts';
 import { RoundReport } from '../../shared/protocol/report.ts';
-import type { RoundIndex, Sha256 } from '../../shared/units.ts';
-import { RunId, SiteId } from '../../shared/units.ts';
+import type { Sha256 } from '../../shared/units.ts';
+import { RunId } from '../../shared/units.ts';
 import { CanaryScores } from '../audit/canaries/scores.ts';
 import { openDatabase, type Tables } from './database.ts';
 import { prepareDirectory, writeDurably } from './files.ts';
+import { type SiteTables, siteTables } from './site-tables.ts';
 
 /** A round that is over: its report, the optimizer's state and the canaries' scores, committed together. */
 export interface FinishedRound {
@@ -24,23 +22,11 @@ export interface FinishedRound {
 }
 
 /** The coordinator's memory: what it needs to go on after it was killed at any instruction. */
-export interface Store {
+export interface Store extends SiteTables {
   /** The run's id: the fresh one in a new directory, else the one that it holds. */
   runId(fresh: string): Promise<RunId>;
   manifest(): Promise<Manifest | undefined>;
   saveManifest(manifest: Manifest): Promise<void>;
-  rosters(): Promise<ReadonlyMap<SiteId, Uint8Array>>;
-  saveRoster(site: SiteId, bytes: Uint8Array): Promise<void>;
-  /**
-   * Remember the cohort of a round before its plan is published; a round already begun keeps its cohort, but loses the
-   * signals of the models that its first attempt made: the next attempt may make others.
-   */
-  begin(round: RoundIndex, cohort: readonly SiteId[]): Promise<readonly SiteId[]>;
-  signals(version: RoundIndex): Promise<ReadonlyMap<SiteId, Uint8Array>>;
-  saveSignals(version: RoundIndex, site: SiteId, bytes: Uint8Array): Promise<void>;
-  /** The newest position of each site's ledger that was seen. */
-  ledgerPositions(): Promise<ReadonlyMap<SiteId, LedgerPosition>>;
-  saveLedgerPosition(site: SiteId, position: LedgerPosition): Promise<void>;
   model(hash: Sha256): Uint8Array | undefined;
   saveModel(bytes: Uint8Array): Sha256;
   reports(): Promise<readonly RoundReport[]>;
@@ -63,7 +49,6 @@ export async function openStore(directory: string): Promise<Store> {
   const store = {
     ...runTables(db, directory),
     ...siteTables(db),
-    ...ledgerTable(db),
     ...modelFiles(directory),
     close: () => db.destroy(),
   };
@@ -139,73 +124,6 @@ function modelFiles(directory: string): Pick<Store, 'model' | 'saveModel'> {
       return hash;
     },
   };
-}
-
-type SiteTables = Pick<Store, 'rosters' | 'saveRoster' | 'begin' | 'signals' | 'saveSignals'>;
-
-function siteTables(db: Kysely<Tables>): SiteTables {
-  return {
-    rosters: async () => bySite(await db.selectFrom('roster').selectAll().orderBy('site').execute()),
-    saveRoster: async (site, bytes) => {
-      await db
-        .insertInto('roster')
-        .values({ site, bytes })
-        .onConflict((on) => on.doNothing())
-        .execute();
-    },
-    begin: async (round, cohort) => {
-      const fresh = { round, cohort: JSON.stringify(cohort) };
-      await db
-        .insertInto('begun_round')
-        .values(fresh)
-        .onConflict((on) => on.doNothing())
-        .execute();
-      await db
-        .deleteFrom('signals')
-        .where('version', 'in', [round + 1, firstUnprunedVersion + round + 1])
-        .execute();
-      const row = await db
-        .selectFrom('begun_round')
-        .select('cohort')
-        .where('round', '=', round)
-        .executeTakeFirstOrThrow();
-      return z.array(SiteId).parse(JSON.parse(row.cohort));
-    },
-    signals: async (version) =>
-      bySite(
-        await db.selectFrom('signals').selectAll().where('version', '=', version).orderBy('site').execute(),
-      ),
-    saveSignals: async (version, site, bytes) => {
-      await db
-        .insertInto('signals')
-        .values({ version, site, bytes })
-        .onConflict((on) => on.doNothing())
-        .execute();
-    },
-  };
-}
-
-function ledgerTable(db: Kysely<Tables>): Pick<Store, 'ledgerPositions' | 'saveLedgerPosition'> {
-  return {
-    ledgerPositions: async () => {
-      const rows = await db.selectFrom('ledger_position').selectAll().execute();
-      return new Map(
-        rows.map(({ site, ...position }) => [SiteId.parse(site), LedgerPosition.parse(position)]),
-      );
-    },
-    saveLedgerPosition: async (site, position) => {
-      await db
-        .insertInto('ledger_position')
-        .values({ site, ...position })
-        .onConflict((on) => on.column('site').doUpdateSet(position))
-        .execute();
-    },
-  };
-}
-
-function bySite(rows: readonly { site: string; bytes: Uint8Array }[]): ReadonlyMap<SiteId, Uint8Array> {
-  // libsql hands blobs out as ArrayBuffer; the copy makes them what their type says.
-  return new Map(rows.map((row) => [SiteId.parse(row.site), new Uint8Array(row.bytes)]));
 }
 
 async function commitRound(

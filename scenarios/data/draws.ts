@@ -31,3 +31,13 @@ function weightEntries<T extends string>(weights: Readonly<Record<T, number>>): 
 export function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x));
 }
+
+/** The number in [low, high] that is nearest to the value. */
+export function clamp(value: number, low: number, high: number): number {
+  return Math.min(Math.max(value, low), high);
+}
+
+/** The inverse of {@link sigmoid}; infinite at 0 and 1. */
+export function logit(probability: number): number {
+  return Math.log(probability / (1 - probability));
+}

@@ -1,7 +1,7 @@
 import { formatCsv } from '../../shared/data/csv.ts';
 import type { Table } from '../../shared/data/table.ts';
 import type { Rng } from '../../shared/random/rng.ts';
-import { chance, normal, sigmoid, weighted } from './draws.ts';
+import { chance, clamp, logit, normal, sigmoid, weighted } from './draws.ts';
 import type { Ethnicity, HospitalProfile, Ward } from './hospitals.ts';
 
 /**
@@ -246,12 +246,4 @@ function inUnits({ mean, deviation, decimals, column }: Measurement, value: numb
 
 function yesNo(value: boolean): string {
   return value ? 'yes' : 'no';
-}
-
-function clamp(value: number, low: number, high: number): number {
-  return Math.min(Math.max(value, low), high);
-}
-
-function logit(probability: number): number {
-  return Math.log(probability / (1 - probability));
 }

@@ -1,6 +1,6 @@
 import { ParleyError } from '../errors.ts';
 import { maskOf, type ParameterMask } from '../model/mask.ts';
-import { i32, onlyThese } from './payloads.ts';
+import { i32, onlyThese } from './expected-tensors.ts';
 import { decodeTensors, encodedBytes, encodeTensors } from './safetensors.ts';
 
 /** Bytes of a mask: one bit for each parameter, in the order of the flat parameters, 32 to a word and the lowest first. */

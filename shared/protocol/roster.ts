@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { maxPlaceDims, type Places } from '../data/places.ts';
 import type { SubpopulationColumn } from '../data/shard.ts';
 import { ParleyError } from '../errors.ts';
+import { f32, finite, i32, onlyThese } from './expected-tensors.ts';
 import { parsedJson } from './json.ts';
-import { f32, finite, i32, onlyThese } from './payloads.ts';
 import { decodeTensors, encodeTensors, type Tensor, type TensorFile } from './safetensors.ts';
 
 /** Roles of audit users on the wire, by code: 0 trains, 1 never trains, 2 never trains and calibrates attacks. */

@@ -164,7 +164,7 @@ describe('the budget per period', () => {
     expect(refusal).toContain('(perPeriod)');
     expect(refusal).toContain(`fits from ${new Date(1030 * dayMs).toISOString()} on`);
     at(30 - 1 / dayMs);
-    expect(asked(ledger, policy(2))).toBeDefined();
+    expect(asked(ledger, policy(2))).toBe(refusal);
     at(30);
     expect(asked(ledger, policy(2))).toBeUndefined();
     expect(budgetStates(ledger, policy(2))[1]?.spent).toBe(cost(1));

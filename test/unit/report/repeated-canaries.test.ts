@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { seedsHtml } from '../../../scenarios/report/html.ts';
 import { repeatedBounds, repeatedLines } from '../../../scenarios/report/repeated-canaries.ts';
 import type { SeedRun } from '../../../scenarios/report/run.ts';
-import { seedsSummary } from '../../../scenarios/report/summary.ts';
+import { seedsSummary } from '../../../scenarios/report/seeds-summary.ts';
 import type { Delta } from '../../../shared/units.ts';
 import { aManifest, someReports } from '../../support/a-report.ts';
 

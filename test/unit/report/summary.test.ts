@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { seedsSummary, summaryTable } from '../../../scenarios/report/summary.ts';
+import { seedsSummary } from '../../../scenarios/report/seeds-summary.ts';
+import { summaryTable } from '../../../scenarios/report/summary.ts';
 import { textTable } from '../../../scenarios/report/text-table.ts';
 import { RoundReport } from '../../../shared/protocol/report.ts';
 import { aManifest, someReports } from '../../support/a-report.ts';
