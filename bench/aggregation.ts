@@ -3,6 +3,7 @@ import { meanUpdate } from '../coordinator/aggregate/mean.ts';
 import { type Answers, collectUpdates } from '../coordinator/collect.ts';
 import { sha256 } from '../shared/crypto/encoding.ts';
 import { chunkBytes, type Offer, type Request } from '../shared/protocol/messages.ts';
+import { partsOf } from '../shared/protocol/parts.ts';
 import { releaseShape } from '../shared/protocol/plan.ts';
 import { sealed } from '../shared/protocol/signed.ts';
 import type { Connect, CoordinatorPort } from '../shared/protocol/transport.ts';
@@ -92,10 +93,9 @@ function uploadOf(bytes: Uint8Array): Requests {
   const about = { run, round, stage: 'update', ledger: position(5) } as const;
   const offer = { ...about, sha256: hash, sizeBytes: bytes.length };
   const chunks: Request[] = [];
-  for (let offset = 0; offset < bytes.length; offset += chunkBytes) {
-    const part = bytes.slice(offset, offset + chunkBytes);
-    chunks.push({ type: 'chunk', upload: hash, offset, sha256: sha256(part), bytes: part });
-  }
+  const part = partsOf(bytes);
+  for (let offset = 0; offset < bytes.length; offset += chunkBytes)
+    chunks.push({ type: 'chunk', upload: hash, offset, ...part(offset) });
   return { offer, chunks };
 }
 

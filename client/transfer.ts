@@ -1,14 +1,8 @@
 import { sha256 } from '../shared/crypto/encoding.ts';
 import type { Identity, PublicKey } from '../shared/crypto/identity.ts';
 import { ParleyError } from '../shared/errors.ts';
-import {
-  chunkBytes,
-  type Offer,
-  Receipt,
-  type Reply,
-  type Request,
-  type Signed,
-} from '../shared/protocol/messages.ts';
+import { type Offer, Receipt, type Reply, type Request, type Signed } from '../shared/protocol/messages.ts';
+import { partsOf, runningHash } from '../shared/protocol/parts.ts';
 import { opened, sealed } from '../shared/protocol/signed.ts';
 import type { Sha256, SiteId } from '../shared/units.ts';
 import type { ReleasePoint } from './site.ts';
@@ -47,6 +41,7 @@ export async function upload(requester: Requester, it: Upload): Promise<Signed> 
   const { identity, about, bytes, mark } = it;
   const offer: Offer = { ...about, sha256: sha256(bytes), sizeBytes: bytes.length };
   const signed = sealed(identity, 'offer', offer);
+  const part = partsOf(bytes);
   return acrossConnections(requester, async () => {
     const stalls = countStalls('upload');
     let reply = await requester.request({ type: 'offer', signed });
@@ -56,7 +51,8 @@ export async function upload(requester: Requester, it: Upload): Promise<Signed> 
       if (reply.offset >= bytes.length) throw unexpected('an offset within the upload', reply);
       if (reply.offset <= before) stalls.add(`the coordinator asks for byte ${reply.offset} again`);
       before = reply.offset;
-      reply = await requester.request(chunkOf(bytes, offer.sha256, reply.offset));
+      const { offset } = reply;
+      reply = await requester.request({ type: 'chunk', upload: offer.sha256, offset, ...part(offset) });
       if (reply.type === 'refused' && reply.code === 'CORRUPT_CHUNK')
         reply = await requester.request({ type: 'offer', signed });
     }
@@ -85,11 +81,6 @@ function checkedReceipt(
   );
 }
 
-function chunkOf(bytes: Uint8Array, hash: Sha256, offset: number): Request {
-  const part = new Uint8Array(bytes.subarray(offset, offset + chunkBytes));
-  return { type: 'chunk', upload: hash, offset, sha256: sha256(part), bytes: part };
-}
-
 /** A blob as the signed plan names it. */
 export interface Wanted {
   readonly sha256: Sha256;
@@ -105,22 +96,25 @@ export interface Wanted {
 export async function fetchBlob(requester: Requester, wanted: Wanted): Promise<Uint8Array> {
   let blob: Uint8Array | undefined;
   let received = 0;
+  let hash = runningHash();
   const stalls = countStalls('fetch');
   while (received < wanted.sizeBytes) {
     await acrossConnections(requester, async () => {
       const piece = await requester.request({ type: 'fetch', sha256: wanted.sha256, offset: received });
       if (piece.type !== 'piece') throw unexpected('a piece', piece);
       assertFits(piece, received, wanted);
-      if (sha256(piece.bytes) !== piece.sha256) {
-        stalls.add(`the piece at byte ${received} does not have its hash`);
+      const after = hash.and(piece.bytes);
+      if (after.sha256 !== piece.prefixSha256) {
+        stalls.add(`the model up to the end of the piece at byte ${received} does not have its hash`);
         return;
       }
+      hash = after;
       blob ??= new Uint8Array(wanted.sizeBytes);
       blob.set(piece.bytes, received);
       received += piece.bytes.length;
     });
   }
-  if (blob !== undefined && sha256(blob) === wanted.sha256) return blob;
+  if (blob !== undefined && hash.sha256 === wanted.sha256) return blob;
   throw new ParleyError(
     'MODEL_HASH_MISMATCH',
     `the bytes sent for model ${wanted.sha256} have another hash: the coordinator is broken or not to be trusted`,

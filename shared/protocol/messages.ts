@@ -93,14 +93,16 @@ export const Request = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('fetch'), sha256: Sha256, offset: size }),
   z.strictObject({ type: z.literal('decline'), signed: Signed }),
   z.strictObject({ type: z.literal('offer'), signed: Signed }),
-  z.strictObject({ type: z.literal('chunk'), upload: Sha256, offset: size, sha256: Sha256, bytes }),
+  /** `prefixSha256` is the hash of the upload up to the end of this chunk. */
+  z.strictObject({ type: z.literal('chunk'), upload: Sha256, offset: size, prefixSha256: Sha256, bytes }),
 ]);
 export type Request = z.infer<typeof Request>;
 
 export const Reply = z.discriminatedUnion('type', [
   /** `ledger` is the newest position that the coordinator has seen of this site; a site that never was there must stop. */
   z.strictObject({ type: z.literal('welcome'), ledger: LedgerPosition.nullable(), signature: Signature }),
-  z.strictObject({ type: z.literal('piece'), offset: size, totalBytes: size, sha256: Sha256, bytes }),
+  /** `prefixSha256` is the hash of the blob up to the end of this piece. */
+  z.strictObject({ type: z.literal('piece'), offset: size, totalBytes: size, prefixSha256: Sha256, bytes }),
   /** Send the upload's bytes from this offset on. */
   z.strictObject({ type: z.literal('proceed'), offset: size }),
   /** The whole upload, or the refusal to take part, is stored; uploads have a receipt. */

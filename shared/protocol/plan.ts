@@ -15,7 +15,7 @@ import { gridStep } from '../privacy/grid.ts';
 import { ClipNorm, Delta, NoiseMultiplier, RoundIndex, RunId, SamplingRate, Sha256 } from '../units.ts';
 
 /** Rises when a message changes meaning; a peer of another version is refused with PROTOCOL_MISMATCH. */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 
 /** What a round promises its users. */
 export const Protection = z.discriminatedUnion('type', [

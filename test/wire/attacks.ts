@@ -30,7 +30,7 @@ export const offered = (
 /** The payload's first chunk, or something else. */
 export const chunk = (site: TestSite, change: Record<string, unknown> = {}): Promise<Reply> => {
   const bytes = payload.slice(0, chunkBytes);
-  return site.raw({ type: 'chunk', upload: hash, offset: 0, sha256: sha256(bytes), bytes, ...change });
+  return site.raw({ type: 'chunk', upload: hash, offset: 0, prefixSha256: sha256(bytes), bytes, ...change });
 };
 
 /** What somebody can do without a key on the list: name, error code, attack. */
@@ -204,6 +204,16 @@ export function afterHello(): [string, string, Attack][] {
       async (site) => {
         await offered(site, {});
         return chunk(site, { bytes: new Uint8Array(chunkBytes) });
+      },
+    ],
+    [
+      'a chunk with its own hash in the place of that of all so far',
+      'CORRUPT_CHUNK',
+      async (site) => {
+        await offered(site, {});
+        await chunk(site);
+        const bytes = payload.slice(chunkBytes, 2 * chunkBytes);
+        return chunk(site, { offset: chunkBytes, bytes, prefixSha256: sha256(bytes) });
       },
     ],
     [

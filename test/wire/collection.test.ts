@@ -185,7 +185,7 @@ describe.each(links)('%s', (_name, open) => {
     await site.raw({ type: 'offer', signed: sealed(alpha.identity, 'offer', offer) });
     collection.close();
     await expect(upload(site, update)).rejects.toThrow(withCode('STALE_ROUND'));
-    const chunk = { upload: offer.sha256, offset: 0, sha256: sha256(small), bytes: small };
+    const chunk = { upload: offer.sha256, offset: 0, prefixSha256: sha256(small), bytes: small };
     expect(await site.raw({ type: 'chunk', ...chunk })).toMatchObject({ code: 'STALE_ROUND' });
   });
 

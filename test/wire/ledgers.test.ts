@@ -233,7 +233,7 @@ describe.each(links)('%s', (_name, open) => {
       const sent = uploadBy(alpha, { bytes: small });
       const receipt = await upload(site, sent);
       const [hash, offset] = [sha256(small), 0];
-      const chunk = { type: 'chunk', upload: hash, offset, sha256: hash, bytes: small };
+      const chunk = { type: 'chunk', upload: hash, offset, prefixSha256: hash, bytes: small };
       expect(await site.raw(chunk)).toEqual({ type: 'accepted', receipt });
       const lost = site.lost();
       fixture.link.cut();

@@ -60,7 +60,7 @@ describe('protocol schema', () => {
   });
 
   test('chunks have 1 to chunkBytes bytes', () => {
-    const piece = { type: 'piece', offset: 0, totalBytes: 9, sha256: '0'.repeat(64) };
+    const piece = { type: 'piece', offset: 0, totalBytes: 9, prefixSha256: '0'.repeat(64) };
     const holds = (length: number): boolean =>
       Reply.safeParse({ ...piece, bytes: new Uint8Array(length) }).success;
     expect([0, 1, chunkBytes, chunkBytes + 1].map(holds)).toEqual([false, true, true, false]);

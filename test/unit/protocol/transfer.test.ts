@@ -47,8 +47,9 @@ function coordinatorThat(
 }
 
 const pieceAt = (offset: number, change: Partial<Extract<Reply, { type: 'piece' }>> = {}): Reply => {
-  const part = bytes.slice(offset, offset + chunkBytes);
-  return { type: 'piece', offset, totalBytes: bytes.length, sha256: sha256(part), bytes: part, ...change };
+  const [part, prefix] = [bytes.slice(offset, offset + chunkBytes), bytes.slice(0, offset + chunkBytes)];
+  const totalBytes = bytes.length;
+  return { type: 'piece', offset, totalBytes, prefixSha256: sha256(prefix), bytes: part, ...change };
 };
 const pieceFor = (message: Request): Reply => pieceAt(message.type === 'fetch' ? message.offset : NaN);
 
@@ -81,7 +82,7 @@ describe('fetching', () => {
   });
 
   test('a broken piece is asked for again, but not for ever', async () => {
-    const broken = pieceAt(0, { sha256: sha256('other') });
+    const broken = pieceAt(0, { prefixSha256: sha256('other') });
     const recovering = coordinatorThat((message, n) => (n < 3 ? broken : pieceFor(message)));
     expect(sha256(await fetchBlob(recovering, wanted))).toBe(hash);
     const hopeless = coordinatorThat(() => broken);
