@@ -1,5 +1,5 @@
 import type { Linkage } from '../shared/data/linked-users.ts';
-import type { Shard } from '../shared/data/shard.ts';
+import { allUsers, type Shard } from '../shared/data/shard.ts';
 import type { ParameterMask } from '../shared/model/mask.ts';
 import type { Sampler } from '../shared/privacy/noise.ts';
 import type { Rng } from '../shared/random/rng.ts';
@@ -70,8 +70,7 @@ export type SiteBeforeCoins = Omit<Site, 'trainable' | 'directions' | 'mask'>;
 export function trainableUsers(shard: Shard, roles: AuditRoles): Int32Array {
   const apart = [...roles.users].filter((_, index) => roles.roles[index] !== 0);
   const excluded = new Set([...apart, ...(roles.heldOutElsewhere ?? [])]);
-  const all = Int32Array.from({ length: shard.userOffsets.length - 1 }, (_, user) => user);
-  return all.filter((user) => !excluded.has(user));
+  return allUsers(shard).filter((user) => !excluded.has(user));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { sha256 } from '../shared/crypto/encoding.ts';
-import { numUsers, type Shard } from '../shared/data/shard.ts';
+import { allUsers, type Shard } from '../shared/data/shard.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { numFeatures } from '../shared/model/layout.ts';
 import { stretches } from '../shared/model/silo/descend.ts';
@@ -58,8 +58,7 @@ function publicFeatures(
       'WRONG_SHAPE',
       `the public table makes ${shard.numFeatures} features of a record, but the model takes ${numFeatures(spec)}: use the data schema of the federation`,
     );
-  const users = Int32Array.from({ length: numUsers(shard) }, (_, user) => user);
-  const { features, labels } = gatherRecords(shard, spec, { users, maxRecordsPerUser });
+  const { features, labels } = gatherRecords(shard, spec, { users: allUsers(shard), maxRecordsPerUser });
   if (labels.length > 0) return { features, numRecords: labels.length };
   throw new ParleyError(
     'CONFIG_INVALID',

@@ -31,3 +31,8 @@ export interface SubpopulationColumn {
 export function numUsers(shard: Shard): number {
   return shard.userOffsets.length - 1;
 }
+
+/** All users of a shard, ascending. */
+export function allUsers(shard: Shard): Int32Array {
+  return Int32Array.from({ length: numUsers(shard) }, (_, user) => user);
+}

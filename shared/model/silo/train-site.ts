@@ -1,4 +1,4 @@
-import { numUsers, type Shard } from '../../data/shard.ts';
+import { allUsers, numUsers, type Shard } from '../../data/shard.ts';
 import { assertNever, ParleyError } from '../../errors.ts';
 import { numFeatures, numParams } from '../layout.ts';
 import { objectiveOf } from '../objective.ts';
@@ -99,7 +99,7 @@ function recordsPerUser({ plan }: SiloTask): number {
 function publicRecords({ shard, reference, publicShard, plan }: SiloTask, spec: ModelSpec): SiloRecords {
   const { maxRecordsPerUser } = plan;
   const records = publicShard
-    ? gatherRecords(publicShard, spec, { users: everybody(publicShard), maxRecordsPerUser })
+    ? gatherRecords(publicShard, spec, { users: allUsers(publicShard), maxRecordsPerUser })
     : gatherRecords(shard, spec, { users: reference, maxRecordsPerUser });
   if (records.labels.length > 0) return records;
   throw new ParleyError(
@@ -108,10 +108,6 @@ function publicRecords({ shard, reference, publicShard, plan }: SiloTask, spec: 
       'model can take nor reference users to stand in: name a publicTable, raise audit.fraction and audit.referenceFraction here, ' +
       'or choose another defence',
   );
-}
-
-function everybody(shard: Shard): Int32Array {
-  return Int32Array.from({ length: numUsers(shard) }, (_, user) => user);
 }
 
 function checkFits(task: SiloTask, spec: ModelSpec): void {
