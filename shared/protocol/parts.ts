@@ -7,7 +7,7 @@ export interface Part {
   readonly bytes: Uint8Array;
   /**
    * SHA-256 of everything from the start up to the end of this part: it says where the part belongs as well, that of the last
-   * part is that of the whole, and nobody hashes a byte twice.
+   * part is that of the whole, and a receiver hashes no byte twice.
    */
   readonly prefixSha256: Sha256;
 }

@@ -116,6 +116,16 @@ export interface TinyRun {
   readonly abort?: AbortController;
 }
 
+/** A run of two sites in a fresh folder, with something changed in the federation. */
+export function aTinyRun(change: Record<string, unknown>): TinyRun {
+  const folder = temporaryFolder();
+  return {
+    directory: join(folder, 'run'),
+    sites: ['east', 'north'].map((name) => siteFiles(folder, name)),
+    federation: aFederationConfig(change),
+  };
+}
+
 export interface TinyOutcome extends Outcome {
   readonly reports: readonly RoundReport[];
   readonly notes: readonly string[];

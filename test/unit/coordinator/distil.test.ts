@@ -1,21 +1,11 @@
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { storedModel } from '../../../coordinator/checkpoint.ts';
 import { protectionOf } from '../../../coordinator/config.ts';
 import { openStore } from '../../../coordinator/store/store.ts';
 import { numUsers, type Shard } from '../../../shared/data/shard.ts';
-import { aFederationConfig, publicShard, runTiny, siteFiles, type TinyRun } from '../../support/a-run.ts';
+import { aFederationConfig, aTinyRun, publicShard, runTiny } from '../../support/a-run.ts';
 import { figures, planned } from '../../support/heard-plans.ts';
-import { refusalOf, temporaryFolder } from '../../support/temporary.ts';
-
-function aRun(change: Record<string, unknown>): TinyRun {
-  const folder = temporaryFolder();
-  return {
-    directory: join(folder, 'run'),
-    sites: ['east', 'north'].map((name) => siteFiles(folder, name)),
-    federation: aFederationConfig(change),
-  };
-}
+import { refusalOf } from '../../support/temporary.ts';
 
 /** Logistic regression taught by another one's softened answers, in one step on all records, by hand. */
 function taught(student: Float32Array, teacher: Float32Array, shard: Shard, temperature: number): number[] {
@@ -37,9 +27,9 @@ describe('a run that distils', () => {
   const library = (users?: number) => ({ publicShard: () => publicShard(users) });
 
   test('trains on from its own models and hands over what their answers teach', async () => {
-    const run = aRun({ ...change, rounds: 3 });
+    const run = aTinyRun({ ...change, rounds: 3 });
     const { reports } = await runTiny({ ...run, ...library() });
-    const plain = await runTiny(aRun({ rounds: 3 }));
+    const plain = await runTiny(aTinyRun({ rounds: 3 }));
     expect(reports.map(({ iterateSha256 }) => iterateSha256)).toEqual(
       plain.reports.map(({ modelSha256 }) => modelSha256),
     );
@@ -64,8 +54,8 @@ describe('a run that distils', () => {
 
   test('goes on after a restart as if there had been none, with the same public records only', async () => {
     const shuffled = { ...change, distillation: { learningRate: 0.7, batchSize: 5, epochs: 2, keep: 0.8 } };
-    const { reports } = await runTiny({ ...aRun(shuffled), ...library() });
-    const stopped = aRun(shuffled);
+    const { reports } = await runTiny({ ...aTinyRun(shuffled), ...library() });
+    const stopped = aTinyRun(shuffled);
     const abort = new AbortController();
     const onReport = (): void => {
       abort.abort();
@@ -82,7 +72,7 @@ describe('a run that distils', () => {
   test('is rolled back to an earlier version, and student and training go on from it', async () => {
     const leakage = [{ figure: 'user-auc', limit: 0, action: 'roll-back' }];
     const models = new Map<number, string>();
-    const leaking = aRun({ ...change, leakage, maxRollBacks: 1 });
+    const leaking = aTinyRun({ ...change, leakage, maxRollBacks: 1 });
     const { reports } = await runTiny({ ...leaking, ...library(), between: planned(models) });
     expect(reports[0]?.rolledBackTo?.modelSha256).toBe(models.get(0));
     expect(models.get(1)).toBe(models.get(0));
@@ -99,7 +89,7 @@ describe('a run that distils', () => {
       [() => Promise.resolve(nothing), 'CONFIG_INVALID', 'no record that the model can take'],
     ] as const)
       expect(
-        await refusalOf(runTiny({ ...aRun(change), ...(given && { publicShard: given }) })),
+        await refusalOf(runTiny({ ...aTinyRun(change), ...(given && { publicShard: given }) })),
       ).toMatchObject({
         code,
         message: expect.stringContaining(reason) as unknown,

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { averaged } from '../../../coordinator/aggregate/averaging.ts';
@@ -7,9 +6,9 @@ import { earlyStop } from '../../../coordinator/early-stopping.ts';
 import { openStore } from '../../../coordinator/store/store.ts';
 import type { RoundReport } from '../../../shared/protocol/report.ts';
 import { aReport } from '../../support/a-report.ts';
-import { aFederationConfig, runTiny, siteFiles, type TinyRun } from '../../support/a-run.ts';
+import { aTinyRun, runTiny } from '../../support/a-run.ts';
 import { figures, planned } from '../../support/heard-plans.ts';
-import { refusalOf, temporaryFolder } from '../../support/temporary.ts';
+import { refusalOf } from '../../support/temporary.ts';
 
 const models = fc.integer({ min: 1, max: 5 }).chain((length) =>
   fc.array(fc.float32Array({ minLength: length, maxLength: length, noNaN: true, min: -9, max: 9 }), {
@@ -84,7 +83,7 @@ describe('early stopping', () => {
   });
 
   test('a run ends as finished, and starting it again runs no more rounds', async () => {
-    const run = aRun({ rounds: 5, earlyStopping: { patience: 1, minGain: 1 } });
+    const run = aTinyRun({ rounds: 5, earlyStopping: { patience: 1, minGain: 1 } });
     const ended = await runTiny(run);
     expect(ended).toMatchObject({
       outcome: 'finished',
@@ -97,21 +96,12 @@ describe('early stopping', () => {
   });
 });
 
-function aRun(change: Record<string, unknown>): TinyRun {
-  const folder = temporaryFolder();
-  return {
-    directory: join(folder, 'run'),
-    sites: ['east', 'north'].map((name) => siteFiles(folder, name)),
-    federation: aFederationConfig(change),
-  };
-}
-
 describe('a run that averages', () => {
   const change = { rounds: 2, averaging: { decay: 0.5 } };
 
   test('trains on from its own models and hands over their average', async () => {
     const heard = new Map<number, string>();
-    const run = aRun({ ...change, rounds: 3 });
+    const run = aTinyRun({ ...change, rounds: 3 });
     const { reports } = await runTiny({ ...run, between: planned(heard) });
     const store = await openStore(run.directory);
     const parameters = (hash: RoundReport['modelSha256']): Float32Array =>
@@ -128,8 +118,8 @@ describe('a run that averages', () => {
   });
 
   test('has the models and the epsilon of a run that does not', async () => {
-    const { reports } = await runTiny(aRun(change));
-    const plain = await runTiny(aRun({ rounds: 2 }));
+    const { reports } = await runTiny(aTinyRun(change));
+    const plain = await runTiny(aTinyRun({ rounds: 2 }));
     expect(reports.map(({ iterateSha256 }) => iterateSha256)).toEqual(
       plain.reports.map(({ modelSha256 }) => modelSha256),
     );
@@ -137,8 +127,8 @@ describe('a run that averages', () => {
   });
 
   test('goes on after a restart as if there had been none', async () => {
-    const { reports } = await runTiny(aRun(change));
-    const stopped = aRun(change);
+    const { reports } = await runTiny(aTinyRun(change));
+    const stopped = aTinyRun(change);
     const abort = new AbortController();
     const onReport = (): void => {
       abort.abort();
@@ -150,7 +140,7 @@ describe('a run that averages', () => {
   test('is rolled back to an earlier version, and goes on from it', async () => {
     const leakage = [{ figure: 'user-auc', limit: 0, action: 'roll-back' }];
     const models = new Map<number, string>();
-    const leaking = aRun({ ...change, leakage, maxRollBacks: 1 });
+    const leaking = aTinyRun({ ...change, leakage, maxRollBacks: 1 });
     const { reports } = await runTiny({ ...leaking, between: planned(models) });
     expect(reports[0]?.rolledBackTo?.modelSha256).toBe(models.get(0));
     expect(models.get(1)).toBe(models.get(0));
