@@ -3,7 +3,7 @@ import { PublicKey } from '../shared/crypto/identity.ts';
 import { samplers } from '../shared/privacy/noise.ts';
 import { Seed, SiteId } from '../shared/units.ts';
 import { AuditUsers } from './audit-roles.ts';
-import { SiteRule } from './load-shard.ts';
+import { TableSource } from './load-shard.ts';
 import { RedTeam } from './red-team.ts';
 
 /** Which trainer a site uses. Its results are the same to float tolerance. */
@@ -17,9 +17,6 @@ export type TrainerChoice = z.infer<typeof TrainerChoice>;
 
 /** How a site draws its noise (docs/noise.md). */
 export const NoiseChoice = z.strictObject({ sampler: z.enum(samplers).default('rounded-gaussian') });
-
-/** A table of records: the file, what it means, and what of it is meant where several sites share it. */
-const TableSource = z.strictObject({ file: z.string(), schema: z.string(), site: SiteRule.optional() });
 
 /** A site's configuration file. Paths are relative to the file. */
 export const ClientConfig = z

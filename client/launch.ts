@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { loadConfig, loadText } from '../shared/config.ts';
 import { Identity } from '../shared/crypto/identity.ts';
-import type { Shard } from '../shared/data/shard.ts';
 import type { Farewell } from '../shared/protocol/plan.ts';
 import type { Connect } from '../shared/protocol/transport.ts';
 import { secureRng, seededRng } from '../shared/random/rng.ts';
@@ -11,7 +10,7 @@ import { ClientConfig } from './config.ts';
 import { socketConnect } from './connection.ts';
 import { openLedger } from './ledger.ts';
 import { type LoadedLinkage, loadLinkage } from './linkage.ts';
-import { type LoadShardOptions, loadShard, readDataSchema } from './load-shard.ts';
+import { type LoadShardOptions, loadSource } from './load-shard.ts';
 import { SitePolicy } from './policy.ts';
 import type { Site } from './site.ts';
 
@@ -45,14 +44,8 @@ export async function launchClient(
   const { url, ca, publicKey } = config.coordinator;
   const transport =
     connect ?? socketConnect({ url, ca: ca === undefined ? undefined : loadText(at(ca), readText) });
-  const load = async ({ file: table, schema, site }: ClientConfig['data']): Promise<Shard> =>
-    loadShard({
-      ...{ file: at(table), schema: await readDataSchema(at(schema)) },
-      ...(site !== undefined && { site }),
-      ...(readTable && { read: readTable }),
-    });
-  const shard = await load(config.data);
-  const publicShard = config.publicTable && (await load(config.publicTable));
+  const shard = await loadSource(config.data, at, readTable);
+  const publicShard = config.publicTable && (await loadSource(config.publicTable, at, readTable));
   const linked = linkedUsers(config, at, shard.userIds);
   if (linked) observer.note(`linkage ${linked.id}: the same at every linked site, or a person counts twice`);
   const ledger = await openLedger(at(config.ledger), policy);

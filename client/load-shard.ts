@@ -59,6 +59,24 @@ export async function loadShard({
   return selectUsers(encoded.shard, users);
 }
 
+/** A table of records: the file, what it means, and what of it is meant where several sites share it. */
+export const TableSource = z.strictObject({
+  file: z.string(),
+  schema: z.string(),
+  site: SiteRule.optional(),
+});
+export type TableSource = z.infer<typeof TableSource>;
+
+/** The shard of a source whose paths `at` resolves. Throws what {@link readDataSchema} and {@link loadShard} throw. */
+export async function loadSource(
+  { file, schema, site }: TableSource,
+  at: (path: string) => string,
+  read?: LoadShardOptions['read'],
+): Promise<Shard> {
+  const options = { file: at(file), schema: await readDataSchema(at(schema)) };
+  return loadShard({ ...options, ...(site && { site }), ...(read && { read }) });
+}
+
 /**
  * Reads that simulated sites of one process share: whoever asks for a table while it is being read with the same schema gets
  * the same one. Nothing is kept once it is read, so a changed file is read again.

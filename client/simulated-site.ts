@@ -8,7 +8,7 @@ import { ClientConfig } from './config.ts';
 import { inspectLedger } from './ledger.ts';
 import { drawnOnce } from './ledger-drawn.ts';
 import { releaseBytes } from './ledger-store.ts';
-import { loadShard, readDataSchema } from './load-shard.ts';
+import { loadSource } from './load-shard.ts';
 import { unpackMislabelled } from './mislabelled.ts';
 import { type RunUsers, withCanaries } from './run-users.ts';
 
@@ -32,9 +32,7 @@ export async function openSimulatedSite(configFile: string, run: RunId): Promise
       `${configFile} is the configuration of a real site: experiments open the sites of simulations only, which have a seed`,
     );
   const at = (path: string): string => resolve(dirname(configFile), path);
-  const schema = await readDataSchema(at(config.data.schema));
-  const { file, site } = config.data;
-  const shard = await loadShard({ file: at(file), schema, ...(site !== undefined && { site }) });
+  const shard = await loadSource(config.data, at);
   return inspectLedger(at(config.ledger), async (view, db) => {
     const drawn = (key: string): Promise<Int32Array> => drawnOnce(db, key, tookNoPart(configFile, run));
     const users = withCanaries(

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ClientConfig, launchClient, loadShard, readDataSchema, sharedReads } from '../client/index.ts';
+import { launchClient, loadSource, sharedReads } from '../client/index.ts';
 import {
   listen,
   type Observer,
@@ -10,7 +10,6 @@ import {
 } from '../coordinator/index.ts';
 import { loadFile } from '../shared/config.ts';
 import { identityFrom } from '../shared/crypto/identity.ts';
-import type { Shard } from '../shared/data/shard.ts';
 import { inProcessConnect } from '../shared/protocol/in-process.ts';
 import type { CoordinatorPort } from '../shared/protocol/transport.ts';
 import { seededRng } from '../shared/random/rng.ts';
@@ -71,7 +70,7 @@ export async function simulate(simulation: Simulation): Promise<Outcome> {
     return await runCoordinator({
       federation: { ...scenario.federation, arrivalChecks, seed },
       referenceModels: scenario.federation.audit.referenceModels.map((path) => loadFile(path, readBytes)),
-      publicShard: publicTable && (() => publicRecords(publicTable)),
+      publicShard: publicTable && (() => loadSource(publicTable, (path) => path)),
       identity,
       sites: new Map(sites.map((site) => [site.id, site.identity.publicKey])),
       directory,
@@ -86,10 +85,6 @@ export async function simulate(simulation: Simulation): Promise<Outcome> {
     clients.ended.abort();
     await clients.settled();
   }
-}
-
-async function publicRecords({ file, schema, site }: ClientConfig['data']): Promise<Shard> {
-  return loadShard({ file, schema: await readDataSchema(schema), ...(site && { site }) });
 }
 
 function readBytes(path: string): Uint8Array {
