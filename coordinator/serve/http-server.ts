@@ -143,16 +143,16 @@ function notFound(): Outcome {
   return { status: 404, body: { error: { code: 'MESSAGE_INVALID', message } } };
 }
 
-/** What remains of a body that is too large is not read. */
+/** What remains of a body that is too large is not read. The body is text, since Node writes text and headers at once. */
 function send(response: ServerResponse, status: number, body: Outcome['body']): void {
-  const bytes = Buffer.from(`${JSON.stringify(body)}\n`);
+  const text = `${JSON.stringify(body)}\n`;
   const monitor = 'standing' in body ? [body.standing, ...body.warnings.map(({ detector }) => detector)] : [];
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
-    'content-length': bytes.length,
+    'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',
     ...(monitor.length > 0 && { 'parley-monitor': monitor.join('; ') }),
     ...(status === 413 && { connection: 'close' }),
   });
-  response.end(bytes);
+  response.end(text);
 }
