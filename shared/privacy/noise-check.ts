@@ -189,29 +189,42 @@ function looksAt(update: Int32Array, groups: readonly Group[]): Look[] {
   return [...looks, all];
 }
 
-/** One pass, two numbers at a time, whose sums need not wait for each other: this is much of what an arrival costs. */
+/** In blocks, since a look for the ends of int32 takes as long as the squares, and squares that are small rule them out. */
 function lookAt(values: Int32Array): Look {
-  let even = 0;
-  let odd = 0;
-  let largest = 0;
-  const whole = values.length - (values.length % 2);
-  for (let i = 0; i < whole; i += 2) {
-    const one = values[i] ?? 0;
-    const other = values[i + 1] ?? 0;
-    even += one * one;
-    odd += other * other;
-    // Math.max would take twice the time.
-    if (withoutSign(one) > largest) largest = withoutSign(one);
-    if (withoutSign(other) > largest) largest = withoutSign(other);
+  let squares = 0;
+  let isSaturated = false;
+  for (let start = 0; start < values.length; start += blockSize) {
+    const block = values.subarray(start, start + blockSize);
+    const found = sumOfSquares(block);
+    squares += found;
+    if (found >= leastSaturated) isSaturated ||= block.some((value) => value === largest || value < -largest);
   }
-  const last = whole < values.length ? (values[whole] ?? 0) : 0;
-  const isSaturated = Math.max(largest, withoutSign(last)) === 0x7fff_ffff;
-  return { squares: even + odd + last * last, isSaturated };
+  return { squares, isSaturated };
 }
 
-/** All bits of the largest int32 for it and for the smallest alone. */
-function withoutSign(value: number): number {
-  return value ^ (value >> 31);
+const blockSize = 4096;
+const largest = 0x7fff_ffff;
+
+/** Below the square of either end of int32, with room for the rounding of a block's sum. */
+const leastSaturated = 0.999 * largest ** 2;
+
+/** Four at a time, whose sums need not wait for each other: this is much of what an arrival costs. */
+function sumOfSquares(values: Int32Array): number {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const whole = values.length - (values.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    a += squareAt(values, i);
+    b += squareAt(values, i + 1);
+    c += squareAt(values, i + 2);
+    d += squareAt(values, i + 3);
+  }
+  for (let i = whole; i < values.length; i++) a += squareAt(values, i);
+  return a + b + c + d;
+}
+
+function squareAt(values: Int32Array, index: number): number {
+  const value = values[index] ?? 0;
+  return value * value;
 }
 
 /** Written so that NaN fails, and a clip norm so far beyond float64 that no noise can be had for it. */
