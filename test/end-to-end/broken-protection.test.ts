@@ -49,8 +49,12 @@ describe('a claimed epsilon of 3 on the data of leaky.yaml, 200 canaries', () =>
     const { code, reports } = await red({ ...broken, redTeam: { brokenProtection: { noise, clipping } } }, 1);
     expect(code).toBe('PRIVACY_BROKEN');
     expect(reports.length).toBeLessThanOrEqual(10);
-    expect(reports.at(-1)?.alarm).toBeDefined();
-    expect(reports.at(-1)?.redTeam).toBeDefined();
+    const { alarm = [], redTeam, sites } = reports.at(-1)!;
+    expect(alarm.map(({ view }) => view)).toContain('coordinator');
+    for (const { bound, accounted } of alarm) expect(bound).toBeGreaterThan(accounted);
+    // Missing noise shows on arrival, where a real coordinator refuses it; missing clipping shows to the canaries alone.
+    const noted = redTeam!.notedOnArrival.map((line) => line.split(':')[0]);
+    expect(noted).toEqual(noise === 'off' ? sites.answered : []);
   });
 
   test('with the stated noise there is no alarm', async () => {
