@@ -43,7 +43,10 @@ const leastPivot = 1e-12;
 export function normalMatrix(features: Float64Array, weights: Float64Array, ridge: number): Float64Array {
   const n = features.length / weights.length;
   const matrix = new Float64Array(n * n);
-  for (let row = 0; row < weights.length; row++)
+  const whole = weights.length - (weights.length % 4);
+  for (let row = 0; row < whole; row += 4)
+    addOuterSquares(matrix, features.subarray(row * n, (row + 4) * n), weights.subarray(row, row + 4));
+  for (let row = whole; row < weights.length; row++)
     addOuterSquare(matrix, features.subarray(row * n, (row + 1) * n), weights[row] ?? 0);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < i; j++) matrix[j * n + i] = matrix[i * n + j] ?? 0;
@@ -60,6 +63,25 @@ function addOuterSquare(matrix: Float64Array, x: Float64Array, weight: number): 
     const to = i * n;
     for (let j = 0; j <= i; j++) matrix[to + j] = (matrix[to + j] ?? 0) + scaled * (x[j] ?? 0);
   }
+}
+
+/** The same of four rows, shape (4, n), with their weights: the matrix is read and written once for all of them. */
+function addOuterSquares(matrix: Float64Array, rows: Float64Array, weights: Float64Array): void {
+  const n = rows.length / 4;
+  for (let i = 0; i < n; i++) {
+    const [a, b] = [at(weights, 0) * at(rows, i), at(weights, 1) * at(rows, n + i)];
+    const [c, d] = [at(weights, 2) * at(rows, 2 * n + i), at(weights, 3) * at(rows, 3 * n + i)];
+    const to = i * n;
+    for (let j = 0; j <= i; j++) {
+      const two = a * at(rows, j) + b * at(rows, n + j);
+      const others = c * at(rows, 2 * n + j) + d * at(rows, 3 * n + j);
+      matrix[to + j] = at(matrix, to + j) + two + others;
+    }
+  }
+}
+
+function at(values: Float64Array, index: number): number {
+  return values[index] ?? 0;
 }
 
 /** X' v, shape (n,), of `features`, shape (numRows, n), and `values`, shape (numRows,). */
