@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { meanUpdate } from '../coordinator/aggregate/mean.ts';
 import { type Answers, collectUpdates } from '../coordinator/collect.ts';
-import { sha256 } from '../shared/crypto/encoding.ts';
 import { chunkBytes, type Offer, type Request } from '../shared/protocol/messages.ts';
 import { partsOf } from '../shared/protocol/parts.ts';
 import { releaseShape } from '../shared/protocol/plan.ts';
@@ -89,13 +88,12 @@ interface Requests {
 }
 
 function uploadOf(bytes: Uint8Array): Requests {
-  const hash = sha256(bytes);
+  const parts = partsOf(bytes);
   const about = { run, round, stage: 'update', ledger: position(5) } as const;
-  const offer = { ...about, sha256: hash, sizeBytes: bytes.length };
+  const offer = { ...about, sha256: parts.sha256, sizeBytes: bytes.length };
   const chunks: Request[] = [];
-  const part = partsOf(bytes);
   for (let offset = 0; offset < bytes.length; offset += chunkBytes)
-    chunks.push({ type: 'chunk', upload: hash, offset, ...part(offset) });
+    chunks.push({ type: 'chunk', upload: offer.sha256, offset, ...parts.from(offset) });
   return { offer, chunks };
 }
 

@@ -1,4 +1,3 @@
-import { sha256 } from '../shared/crypto/encoding.ts';
 import type { Identity, PublicKey } from '../shared/crypto/identity.ts';
 import { ParleyError } from '../shared/errors.ts';
 import { type Offer, Receipt, type Reply, type Request, type Signed } from '../shared/protocol/messages.ts';
@@ -39,9 +38,9 @@ const maxStalls = 8;
  */
 export async function upload(requester: Requester, it: Upload): Promise<Signed> {
   const { identity, about, bytes, mark } = it;
-  const offer: Offer = { ...about, sha256: sha256(bytes), sizeBytes: bytes.length };
+  const parts = partsOf(bytes);
+  const offer: Offer = { ...about, sha256: parts.sha256, sizeBytes: bytes.length };
   const signed = sealed(identity, 'offer', offer);
-  const part = partsOf(bytes);
   return acrossConnections(requester, async () => {
     const stalls = countStalls('upload');
     let reply = await requester.request({ type: 'offer', signed });
@@ -52,7 +51,7 @@ export async function upload(requester: Requester, it: Upload): Promise<Signed> 
       if (reply.offset <= before) stalls.add(`the coordinator asks for byte ${reply.offset} again`);
       before = reply.offset;
       const { offset } = reply;
-      reply = await requester.request({ type: 'chunk', upload: offer.sha256, offset, ...part(offset) });
+      reply = await requester.request({ type: 'chunk', upload: offer.sha256, offset, ...parts.from(offset) });
       if (reply.type === 'refused' && reply.code === 'CORRUPT_CHUNK')
         reply = await requester.request({ type: 'offer', signed });
     }

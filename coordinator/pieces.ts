@@ -1,6 +1,6 @@
 import { ParleyError } from '../shared/errors.ts';
 import type { Reply, Request } from '../shared/protocol/messages.ts';
-import { type Part, partsOf } from '../shared/protocol/parts.ts';
+import { type Parts, partsOf } from '../shared/protocol/parts.ts';
 import type { Sha256 } from '../shared/units.ts';
 
 /** Finds bytes by their hash. */
@@ -10,7 +10,7 @@ export type Blobs = (hash: Sha256) => Promise<Uint8Array | undefined> | Uint8Arr
 interface Served {
   readonly hash: Sha256;
   readonly totalBytes: number;
-  readonly part: (offset: number) => Part;
+  readonly parts: Parts;
 }
 
 /**
@@ -28,13 +28,13 @@ export function piecesOf(blobs: Blobs): (wanted: Extract<Request, { type: 'fetch
         'UNKNOWN_BLOB',
         `no model has the hash ${hash}: ask for the one that the plan names`,
       );
-    last = { hash, totalBytes: bytes.length, part: partsOf(bytes) };
+    last = { hash, totalBytes: bytes.length, parts: partsOf(bytes) };
     return last;
   };
   return async ({ sha256: hash, offset }) => {
-    const { totalBytes, part } = await find(hash);
+    const { totalBytes, parts } = await find(hash);
     if (offset >= totalBytes)
       throw new ParleyError('MESSAGE_INVALID', `no piece starts at byte ${offset} of ${totalBytes}`);
-    return { type: 'piece', offset, totalBytes, ...part(offset) };
+    return { type: 'piece', offset, totalBytes, ...parts.from(offset) };
   };
 }

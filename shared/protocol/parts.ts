@@ -32,16 +32,31 @@ function stateOf(hash: Hash): RunningHash {
   };
 }
 
-/** Parts of bytes from any offset on, of {@link chunkBytes} at most. What was hashed once is remembered. */
-export function partsOf(bytes: Uint8Array): (offset: number) => Part {
-  const known = new Map([[0, runningHash()]]);
-  return (offset) => {
-    const before = known.get(offset) ?? runningHash().and(bytes.subarray(0, offset));
-    // A copy: what is sent must not carry the whole along.
-    const part = new Uint8Array(bytes.subarray(offset, offset + chunkBytes));
-    const end = offset + part.length;
-    const after = known.get(end) ?? before.and(part);
-    known.set(end, after);
-    return { bytes: part, prefixSha256: after.sha256 };
+/** Bytes that are sent in parts. */
+export interface Parts {
+  /** SHA-256 of all of them. */
+  readonly sha256: Sha256;
+  /** What starts at any offset, of {@link chunkBytes} at most. */
+  readonly from: (offset: number) => Part;
+}
+
+/** Bytes in parts. They are hashed here, once, and again only from an offset at which no whole number of parts ends. */
+export function partsOf(bytes: Uint8Array): Parts {
+  let hash = runningHash();
+  const prefixes = new Map([[0, hash.sha256]]);
+  for (let start = 0; start < bytes.length; start += chunkBytes) {
+    const part = bytes.subarray(start, start + chunkBytes);
+    hash = hash.and(part);
+    prefixes.set(start + part.length, hash.sha256);
+  }
+  return {
+    sha256: hash.sha256,
+    from: (offset) => {
+      // A copy: what is sent must not carry the whole along.
+      const part = new Uint8Array(bytes.subarray(offset, offset + chunkBytes));
+      const end = offset + part.length;
+      const prefixSha256 = prefixes.get(end) ?? runningHash().and(bytes.subarray(0, end)).sha256;
+      return { bytes: part, prefixSha256 };
+    },
   };
 }

@@ -12,9 +12,9 @@ test('whatever is asked for, in whatever order and how often, has the hash of al
   const aligned = fc.nat(3).map((n) => n * chunkBytes);
   fc.assert(
     fc.property(fc.array(fc.oneof(offset, aligned), { minLength: 1, maxLength: 6 }), (offsets) => {
-      const part = partsOf(bytes);
+      const parts = partsOf(bytes);
       for (const start of offsets) {
-        const { bytes: some, prefixSha256 } = part(start);
+        const { bytes: some, prefixSha256 } = parts.from(start);
         const end = Math.min(bytes.length, start + chunkBytes);
         expect(some.length).toBe(end - start);
         expect(Buffer.compare(some, bytes.subarray(start, end))).toBe(0);
@@ -25,6 +25,16 @@ test('whatever is asked for, in whatever order and how often, has the hash of al
     { numRuns: 30 },
   );
 });
+
+test.each([0, 1, chunkBytes - 1, chunkBytes, chunkBytes + 1, bytes.length])(
+  '%i bytes have their own hash, which is that of their last part',
+  (length) => {
+    const parts = partsOf(bytes.subarray(0, length));
+    expect(parts.sha256).toBe(hashOf(length));
+    const last = Math.floor(Math.max(0, length - 1) / chunkBytes) * chunkBytes;
+    expect(parts.from(last).prefixSha256).toBe(parts.sha256);
+  },
+);
 
 test('a running hash is that of all its bytes, and going on leaves it as it was', () => {
   const empty = runningHash();
