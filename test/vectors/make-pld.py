@@ -59,20 +59,31 @@ for releases, delta_of in ((1, delta_once), (2, delta_twice)):
                         dict(noiseMultiplier=float(z), samplingRate=float(q), releases=releases, direction=direction,
                              epsilon=float(eps), delta=mp.nstr(delta, 15)))
 
-once = []
 mp.dps = 60
-for z, q in ((1, "0.01"), (0.5, "0.1"), (2, "0.5"), (0.8, "0.001"), (4, "0.9")):
-    z, q = mpf(z), mpf(q)
-    for d in ("1e-3", "1e-5", "1e-8", "1e-12", "1e-15"):
-        largest = mpf(0)
-        for direction in ("removing", "adding"):
-            if delta_once(q, z, mpf(0), direction) <= mpf(d):
-                continue
-            low, high = mpf(0), mpf(400)
-            for _ in range(150):
-                middle = (low + high) / 2
-                low, high = (middle, high) if delta_once(q, z, middle, direction) > mpf(d) else (low, middle)
-            largest = max(largest, high)
-        once.append(dict(noiseMultiplier=float(z), samplingRate=float(q), delta=float(d), epsilon=mp.nstr(largest, 15)))
 
-print(json.dumps(dict(madeBy="python make-pld.py > pld-quadrature.json, mpmath", deltas=rows, epsilons=once), indent=1))
+
+def epsilon_once(q, z, d):
+    largest = mpf(0)
+    for direction in ("removing", "adding"):
+        if delta_once(q, z, mpf(0), direction) <= d:
+            continue
+        low, high = mpf(0), mpf(400)
+        for _ in range(150):
+            middle = (low + high) / 2
+            low, high = (middle, high) if delta_once(q, z, middle, direction) > d else (low, middle)
+        largest = max(largest, high)
+    return largest
+
+
+def epsilons(mechanisms, deltas):
+    return [
+        dict(noiseMultiplier=float(z), samplingRate=float(q), delta=float(d),
+             epsilon=mp.nstr(epsilon_once(mpf(q), mpf(z), mpf(d)), 15))
+        for z, q in mechanisms for d in deltas
+    ]
+
+
+once = epsilons(((1, "0.01"), (0.5, "0.1"), (2, "0.5"), (0.8, "0.001"), (4, "0.9")), ("1e-3", "1e-5", "1e-8", "1e-12", "1e-15"))
+rare = epsilons([(z, q) for z in (0.3, 0.5, 1, 5) for q in ("0.0001", "0.00002")], ("1e-6", "1e-10"))
+
+print(json.dumps(dict(madeBy="python make-pld.py > pld-quadrature.json, mpmath", deltas=rows, epsilons=once, rare=rare), indent=1))

@@ -111,7 +111,7 @@ function equalGaussians(plain: number): readonly SampledGaussians[] {
 
 /**
  * Losses within what a grid can show, few enough releases for rounding errors to stay small, and a user who is
- * expected to take part at least 0.0009 times in all: below, a grid fine enough for an epsilon that small would not fit into memory.
+ * expected to take part at least 0.00001 times in all: below, a grid that is fine enough for an epsilon that small takes long.
  */
 function isWithinReach(mechanisms: readonly SampledGaussians[]): boolean {
   const expected = mechanisms.reduce((sum, { samplingRate, count }) => sum + samplingRate * count, 0);
@@ -122,6 +122,6 @@ function isWithinReach(mechanisms: readonly SampledGaussians[]): boolean {
   );
 }
 
-const leastParticipations = 9e-4;
+const leastParticipations = 1e-5;
 const mostReleases = 2 ** 36;
 const [leastNoise, mostNoise] = [2 ** -7, 2 ** 24];

@@ -5,6 +5,7 @@ import {
   coarseGrid,
   curveOf,
   finerStep,
+  firstStep,
   gridAbove,
   gridBelow,
   type Scale,
@@ -66,7 +67,7 @@ function boundsTowards(task: Task, delta: number, enough: number): Bounds {
 function firstScale(task: Task, delta: number): Scale {
   const coarse = coarseGrid(task);
   const tilt = tiltForDelta(coarse, Math.log(delta));
-  return { tilt, step: Math.min(coarse.step, stepFor(task, coarse, tilt)) };
+  return { tilt, step: firstStep(task, coarse, tilt) };
 }
 
 /** The same from a better grid, where the first was far off. */

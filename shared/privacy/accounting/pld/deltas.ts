@@ -5,6 +5,7 @@ import {
   coarseGrid,
   curveOf,
   finerStep,
+  firstStep,
   gridAbove,
   gridBelow,
   type Scale,
@@ -125,7 +126,7 @@ function firstScale({ epsilon, ...what }: Asked): Start {
   task = { ...what, lost: Math.max(leastOfCurve, leastDelta) * lostShare };
   coarse = coarseGrid(task);
   tilt = tiltForLoss(coarse, epsilon);
-  return { task, chernoff, scale: { tilt, step: Math.min(coarse.step, stepFor(task, coarse, tilt)) } };
+  return { task, chernoff, scale: { tilt, step: firstStep(task, coarse, tilt) } };
 }
 
 /**

@@ -30,6 +30,7 @@ export interface Scale {
 
 /** Most points of one transform, and most losses of one release. */
 const mostPoints = 2 ** 17;
+const longestWindow = 2 ** 20;
 const mostLosses = 2 ** 17;
 
 /** Losses of the grid from which step and tilt are guessed. */
@@ -53,21 +54,43 @@ export function coarseGrid(task: Task): Grid {
   return gridAbove(task, widestRange(task.mechanisms, task.lost) / coarseLosses);
 }
 
-/** The delta of a grid as a function of epsilon. Losses of a grid from below may be {@link Grid.shift} too high. */
+/**
+ * The delta of a grid as a function of epsilon. Losses of a grid from below may be {@link Grid.shift} too high. A grid whose window
+ * is far longer than the one that its step was made for says nothing.
+ */
 export function curveOf(grid: Grid, tilt: number, side: Side): TailCurve {
-  const loss = composed(grid, tilt, windowOf(grid, tilt));
+  const window = windowOf(grid, tilt);
+  if (!(window.to - window.from <= grid.step * longestWindow)) return unknownCurve(side);
+  const loss = composed(grid, tilt, window);
   return tailCurve(loss, side, {
     infinite: grid.infinite,
     relative: relativeErrorEach * numReleases(grid.parts),
   });
 }
 
+function unknownCurve(side: Side): TailCurve {
+  return side === 'upper'
+    ? { deltaAt: () => 1, epsilonAt: () => Infinity }
+    : { deltaAt: () => 0, epsilonAt: () => 0 };
+}
+
+/** A step to begin with, no wider than that of a grid that is too coarse unless the longest transform asks for it. */
+export function firstStep(task: Task, coarse: Composition, tilt: number): number {
+  return Math.max(Math.min(coarse.step, typicalStep(coarse, tilt)), feasibleStep(task, coarse, tilt));
+}
+
 /** An eighth of the tilted standard deviation of one release, or what the longest transform allows. */
 export function stepFor(task: Task, grid: Composition, tilt: number): number {
-  const { variance } = cumulantsAt(grid, tilt);
-  const typical = Math.sqrt(variance / numReleases(grid.parts)) / 8;
+  return Math.max(typicalStep(grid, tilt), feasibleStep(task, grid, tilt));
+}
+
+function typicalStep(grid: Composition, tilt: number): number {
+  return Math.sqrt(cumulantsAt(grid, tilt).variance / numReleases(grid.parts)) / 8;
+}
+
+function feasibleStep(task: Task, grid: Composition, tilt: number): number {
   const { from, to } = windowOf(grid, tilt);
-  return Math.max(typical, stepWith(mostPoints, to - from), leastStep(task));
+  return Math.max(stepWith(mostPoints, to - from), leastStep(task));
 }
 
 /**
@@ -82,8 +105,8 @@ export function finerStep(
 ): number | undefined {
   const finer = step * Math.max(0.1, Math.min(0.5, Math.sqrt(share) * 0.8));
   const { from, to } = windowOf(grid, tilt);
-  const feasible = Math.max(fitting(finer, to - from), leastStep(task), stepWith(mostPoints, to - from));
-  return feasible > 0.8 * step ? undefined : feasible;
+  const next = Math.max(fitting(finer, to - from), feasibleStep(task, grid, tilt));
+  return next > 0.8 * step ? undefined : next;
 }
 
 /** Slightly wider, where that halves the transform. */

@@ -195,6 +195,18 @@ describe('accountants beside each other', () => {
     );
   });
 
+  test.each([
+    [0.1, 1e-9, 1e6],
+    [0.1, 1e-8, 1e5],
+    [0.4, 1e-10, 1e7],
+    [10, 1e-12, 1e9],
+  ])('very many releases of hardly anybody fit into memory: z = %d, q = %d, %d of them', (z, q, count) => {
+    const entries = [{ event: sampled(z, q), count }];
+    const [byPld, byRdp] = [pld, rdp].map((by) => by.epsilon(entries, Delta.parse(1e-6)));
+    expect(byPld).toBeLessThanOrEqual(byRdp!);
+    expect(byRdp).toBeLessThan(100);
+  });
+
   test('a coin that hardly ever falls on yes is never worse than Renyi divergences say', () => {
     const entries = [{ event: sampled(0.4, 2 ** -40), count: 1 }];
     const [byPld, byRdp] = [pld, rdp].map((by) => by.epsilon(entries, Delta.parse(1e-10)));

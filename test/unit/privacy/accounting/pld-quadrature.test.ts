@@ -6,7 +6,8 @@ import { Delta } from '../../../../shared/units.ts';
 import { sampled } from './events.ts';
 
 const release = schema.object({ noiseMultiplier: schema.number(), samplingRate: schema.number() });
-const { deltas, epsilons } = schema
+const once = schema.array(release.extend({ delta: schema.number(), epsilon: schema.coerce.number() }));
+const { deltas, epsilons, rare } = schema
   .object({
     deltas: schema.array(
       release.extend({
@@ -16,7 +17,8 @@ const { deltas, epsilons } = schema
         delta: schema.coerce.number(),
       }),
     ),
-    epsilons: schema.array(release.extend({ delta: schema.number(), epsilon: schema.coerce.number() })),
+    epsilons: once,
+    rare: once,
   })
   .parse(JSON.parse(readFileSync(new URL('../../../vectors/pld-quadrature.json', import.meta.url), 'utf8')));
 
@@ -56,9 +58,21 @@ describe('quadrature in 25 to 60 digits', () => {
     },
   );
 
+  test.each(rare)(
+    'a user who hardly ever takes part: z = $noiseMultiplier, q = $samplingRate at $delta: epsilon is at most $epsilon, closely',
+    ({ noiseMultiplier, samplingRate, delta, epsilon }) => {
+      const event = sampled(noiseMultiplier, samplingRate);
+      const { lower, upper } = pldBounds([{ event, count: 1 }], Delta.parse(delta));
+      expect(lower).toBeLessThanOrEqual(epsilon * (1 + digits));
+      expect(upper).toBeGreaterThanOrEqual(epsilon * (1 - digits));
+      expect(upper).toBeLessThanOrEqual(1.01 * epsilon + 2e-6);
+    },
+  );
+
   test('there are vectors for both directions, one and two releases', () => {
     expect(deltas.length).toBeGreaterThan(100);
     expect(epsilons).toHaveLength(25);
+    expect(rare.filter(({ epsilon }) => epsilon > 0).length).toBeGreaterThan(10);
     expect(new Set(deltas.map(({ direction, releases }) => `${direction} ${releases}`)).size).toBe(4);
   });
 });
