@@ -76,21 +76,29 @@ function unknownCurve(side: Side): TailCurve {
 
 /** A step to begin with, no wider than that of a grid that is too coarse unless the longest transform asks for it. */
 export function firstStep(task: Task, coarse: Composition, tilt: number): number {
-  return Math.max(Math.min(coarse.step, typicalStep(coarse, tilt)), feasibleStep(task, coarse, tilt));
+  return Math.max(
+    Math.min(coarse.step, typicalStep(coarse, tilt)),
+    feasibleStep(task, widthOf(coarse, tilt)),
+  );
 }
 
 /** An eighth of the tilted standard deviation of one release, or what the longest transform allows. */
 export function stepFor(task: Task, grid: Composition, tilt: number): number {
-  return Math.max(typicalStep(grid, tilt), feasibleStep(task, grid, tilt));
+  return Math.max(typicalStep(grid, tilt), feasibleStep(task, widthOf(grid, tilt)));
 }
 
 function typicalStep(grid: Composition, tilt: number): number {
   return Math.sqrt(cumulantsAt(grid, tilt).variance / numReleases(grid.parts)) / 8;
 }
 
-function feasibleStep(task: Task, grid: Composition, tilt: number): number {
+/** What the longest transform allows for a window of that width. */
+function feasibleStep(task: Task, width: number): number {
+  return Math.max(stepWith(mostPoints, width), leastStep(task));
+}
+
+function widthOf(grid: Composition, tilt: number): number {
   const { from, to } = windowOf(grid, tilt);
-  return Math.max(stepWith(mostPoints, to - from), leastStep(task));
+  return to - from;
 }
 
 /**
@@ -104,8 +112,8 @@ export function finerStep(
   share: number,
 ): number | undefined {
   const finer = step * Math.max(0.1, Math.min(0.5, Math.sqrt(share) * 0.8));
-  const { from, to } = windowOf(grid, tilt);
-  const next = Math.max(fitting(finer, to - from), feasibleStep(task, grid, tilt));
+  const width = widthOf(grid, tilt);
+  const next = Math.max(fitting(finer, width), feasibleStep(task, width));
   return next > 0.8 * step ? undefined : next;
 }
 
