@@ -1,8 +1,5 @@
-import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { createCallerKey } from '../coordinator/serve/caller-key.ts';
 import { launchServe } from '../coordinator/serve/launch-serve.ts';
 import { formatCsv } from '../shared/data/csv.ts';
@@ -16,6 +13,7 @@ import { Seed } from '../shared/units.ts';
 import { madeUpRecord, realSchema, schemaFile } from './made-up-records.ts';
 import { processorSeconds } from './measure.ts';
 import type { Part, Setting } from './part.ts';
+import { runScript } from './run-script.ts';
 
 /** `parley serve` with the model and the schema of diabetes130, everything switched on. */
 export const serve: Part = {
@@ -49,13 +47,11 @@ async function answered(
   { port, key }: { readonly port: number; readonly key: string },
   { records, requests }: Asked,
 ): Promise<void> {
-  const script = fileURLToPath(new URL('asker.ts', import.meta.url));
-  const args = [...process.execArgv, script, `${port}`, key, `${requests}`, `${records}`];
   const used = processorSeconds();
-  const { stdout } = await promisify(execFile)(process.execPath, args);
+  const seconds = await runScript('asker.ts', [`${port}`, key, `${requests}`, `${records}`]);
   const processor = ((processorSeconds() - used) * 1e6) / (records * requests);
   const name = `${records === 1 ? 'one record' : `${records} records`} a request, 8 connections`;
-  const value = (records * requests) / Number(stdout);
+  const value = (records * requests) / Number(seconds);
   emit({ name, value, unit: 'predictions/s', goal: { atLeast: 1000 } });
   emit({ name: `${name}: processor time of the server`, value: processor, unit: 'us' });
 }

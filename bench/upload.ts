@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { collectUpdates } from '../coordinator/collect.ts';
 import { listen } from '../coordinator/server.ts';
 import { averaged, cohort } from './aggregation.ts';
@@ -11,6 +9,7 @@ import { processorSeconds } from './measure.ts';
 import { watchMemory } from './memory.ts';
 import type { Part, Setting } from './part.ts';
 import { openRound, releaseBytes, senders } from './round.ts';
+import { runScript } from './run-script.ts';
 
 /** Clients in a process of their own, the coordinator in this one, socket.io over loopback between them. */
 export const upload: Part = {
@@ -30,7 +29,7 @@ async function uploads(setting: Setting, count: number, raw: number): Promise<vo
   const sites = senders(count);
   const open = await openRound(sites, { quick, directory: join(setting.directory, `${count}`) });
   const server = await listen({ host: '127.0.0.1', port: 0, core: open.desk });
-  const ended = startUploader([`${server.port}`, `${count}`, quick ? 'quick' : 'full']);
+  const ended = runScript('uploader.ts', [`${server.port}`, `${count}`, quick ? 'quick' : 'full']);
   await open.desk.untilConnected(cohort(sites), { deadlineMs: 60_000 });
   const memory = watchMemory();
   const [start, used] = [performance.now(), processorSeconds()];
@@ -60,7 +59,7 @@ async function rawSpeed({ quick }: Setting, count: number): Promise<number> {
   await once(server, 'listening');
   // The address of a bound TCP server is an AddressInfo; a string stands for a pipe only.
   const { port } = server.address() as AddressInfo;
-  const ended = startUploader([`${port}`, `${count}`, quick ? 'quick' : 'full', 'raw']);
+  const ended = runScript('uploader.ts', [`${port}`, `${count}`, quick ? 'quick' : 'full', 'raw']);
   const [socket] = (await once(server, 'connection')) as [Socket];
   let received = 0;
   socket.on('data', (part: Buffer) => {
@@ -73,13 +72,6 @@ async function rawSpeed({ quick }: Setting, count: number): Promise<number> {
   server.close();
   await ended;
   return received / 1e6 / seconds;
-}
-
-async function startUploader(args: readonly string[]): Promise<void> {
-  const script = fileURLToPath(new URL('uploader.ts', import.meta.url));
-  const child = spawn(process.execPath, [...process.execArgv, script, ...args], { stdio: 'inherit' });
-  const [code] = (await once(child, 'exit')) as [number | null];
-  if (code !== 0) throw new Error(`the uploading process ended with ${code ?? 'a signal'}`);
 }
 
 function hasBufferutil(): boolean {

@@ -69,18 +69,21 @@ function addOuterSquare(matrix: Float64Array, x: Float64Array, weight: number): 
 function addOuterSquares(matrix: Float64Array, rows: Float64Array, weights: Float64Array): void {
   const n = rows.length / 4;
   for (let i = 0; i < n; i++) {
-    const [a, b] = [at(weights, 0) * at(rows, i), at(weights, 1) * at(rows, n + i)];
-    const [c, d] = [at(weights, 2) * at(rows, 2 * n + i), at(weights, 3) * at(rows, 3 * n + i)];
+    const [a, b] = [valueAt(weights, 0) * valueAt(rows, i), valueAt(weights, 1) * valueAt(rows, n + i)];
+    const [c, d] = [
+      valueAt(weights, 2) * valueAt(rows, 2 * n + i),
+      valueAt(weights, 3) * valueAt(rows, 3 * n + i),
+    ];
     const to = i * n;
     for (let j = 0; j <= i; j++) {
-      const two = a * at(rows, j) + b * at(rows, n + j);
-      const others = c * at(rows, 2 * n + j) + d * at(rows, 3 * n + j);
-      matrix[to + j] = at(matrix, to + j) + two + others;
+      const two = a * valueAt(rows, j) + b * valueAt(rows, n + j);
+      const others = c * valueAt(rows, 2 * n + j) + d * valueAt(rows, 3 * n + j);
+      matrix[to + j] = valueAt(matrix, to + j) + two + others;
     }
   }
 }
 
-function at(values: Float64Array, index: number): number {
+function valueAt(values: Float64Array, index: number): number {
   return values[index] ?? 0;
 }
 

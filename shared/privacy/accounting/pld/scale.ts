@@ -30,8 +30,10 @@ export interface Scale {
 
 /** Most points of one transform, and most losses of one release. */
 const mostPoints = 2 ** 17;
-const longestWindow = 2 ** 20;
 const mostLosses = 2 ** 17;
+
+/** Steps of the longest window that is composed: that of another grid than the step was made for can be thousands of times wider. */
+const longestWindow = 2 ** 20;
 
 /** Losses of the grid from which step and tilt are guessed. */
 const coarseLosses = 1024;
