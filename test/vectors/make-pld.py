@@ -46,20 +46,25 @@ def delta_twice(q, z, eps, direction):
     return quad(f, sorted(ends))
 
 
-rows = []
-for releases, delta_of in ((1, delta_once), (2, delta_twice)):
-    mp.dps = 60 if releases == 1 else 25
-    for z, q in ((1, "0.01"), (0.5, "0.1"), (2, "0.5"), (0.8, "0.001"), (4, "0.9")):
-        z, q = mpf(z), mpf(q)
-        for direction in ("removing", "adding"):
-            for eps in ("0", "0.001", "0.02", "0.3", "1", "2.5", "6"):
-                delta = delta_of(q, z, mpf(eps), direction)
-                if delta > mpf("1e-40"):
-                    rows.append(
-                        dict(noiseMultiplier=float(z), samplingRate=float(q), releases=releases, direction=direction,
-                             epsilon=float(eps), delta=mp.nstr(delta, 15)))
+def deltas(mechanisms, losses):
+    """Rows for one and two releases of each mechanism (z, q), at the epsilons that `losses` names for it; all of them floats."""
+    rows = []
+    for releases, delta_of in ((1, delta_once), (2, delta_twice)):
+        for z, q in mechanisms:
+            for direction in ("removing", "adding"):
+                for eps in losses(mpf(z), mpf(q)):
+                    mp.dps = 60 if releases == 1 else 25
+                    delta = delta_of(mpf(q), mpf(z), mpf(eps), direction)
+                    mp.dps = 60
+                    if delta > mpf("1e-40"):
+                        rows.append(
+                            dict(noiseMultiplier=float(z), samplingRate=float(q), releases=releases, direction=direction,
+                                 epsilon=float(eps), delta=mp.nstr(delta, 15)))
+    return rows
 
-mp.dps = 60
+
+mechanisms = ((1, "0.01"), (0.5, "0.1"), (2, "0.5"), (0.8, "0.001"), (4, "0.9"))
+rows = deltas(mechanisms, lambda z, q: ("0", "0.001", "0.02", "0.3", "1", "2.5", "6"))
 
 
 def epsilon_once(q, z, d):
@@ -83,7 +88,17 @@ def epsilons(mechanisms, deltas):
     ]
 
 
-once = epsilons(((1, "0.01"), (0.5, "0.1"), (2, "0.5"), (0.8, "0.001"), (4, "0.9")), ("1e-3", "1e-5", "1e-8", "1e-12", "1e-15"))
+def far(z, q):
+    """Floats: a quarter, a half and all of the epsilon at 1e-10, or at a ten-thousandth of q where that is less."""
+    most = float(epsilon_once(q, z, min(mpf("1e-10"), q / 10000)))
+    return (most / 4, most / 2, most)
+
+
+# Coins that hardly ever fall on yes, and one that nearly always does.
+seldom = ((1.9, 0.002), (3.4, 1e-4), (1.1, 1e-4), (1, 1e-7), (3, 1e-9), (0.3, 1 - 6 * 2**-53))
+rows += deltas(seldom, far)
+
+once = epsilons(mechanisms, ("1e-3", "1e-5", "1e-8", "1e-12", "1e-15"))
 rare = epsilons([(z, q) for z in (0.3, 0.5, 1, 5) for q in ("0.0001", "0.00002")], ("1e-6", "1e-10"))
 
 print(json.dumps(dict(madeBy="python make-pld.py > pld-quadrature.json, mpmath", deltas=rows, epsilons=once, rare=rare), indent=1))

@@ -109,19 +109,13 @@ function equalGaussians(plain: number): readonly SampledGaussians[] {
   return [{ noiseMultiplier: Math.sqrt(count) / plain, samplingRate: 1, count }];
 }
 
-/**
- * Losses within what a grid can show, few enough releases for rounding errors to stay small, and a user who is
- * expected to take part at least 0.00001 times in all: below, a grid that is fine enough for an epsilon that small takes long.
- */
+/** Losses within what a grid can show, and few enough releases for rounding errors to stay small. */
 function isWithinReach(mechanisms: readonly SampledGaussians[]): boolean {
-  const expected = mechanisms.reduce((sum, { samplingRate, count }) => sum + samplingRate * count, 0);
   return (
-    expected >= leastParticipations &&
     numReleases(mechanisms) <= mostReleases &&
     mechanisms.every(({ noiseMultiplier: z }) => z >= leastNoise && z <= mostNoise)
   );
 }
 
-const leastParticipations = 1e-5;
 const mostReleases = 2 ** 36;
 const [leastNoise, mostNoise] = [2 ** -7, 2 ** 24];

@@ -1,6 +1,6 @@
 import type { Bounds } from '../profile.ts';
 import { type Composition, tiltForDelta, tiltForLoss } from './cumulants.ts';
-import type { Direction, Mechanisms } from './grids.ts';
+import { type Direction, type Mechanisms, totalVariation } from './grids.ts';
 import {
   coarseGrid,
   curveOf,
@@ -17,8 +17,8 @@ import {
 const gapWanted = 1e-3;
 const smallGap = 1e-6;
 
-/** Share of delta that may be out of reach: part of the gap. */
-const lostShare = 1e-4;
+/** Share of delta that may be out of reach: part of the gap; less makes the range wider, and the step with it. */
+const lostShare = 1e-3;
 
 /** Gaps shrink to a quarter at least from level to level. */
 const maxLevels = 7;
@@ -29,6 +29,7 @@ const maxLevels = 7;
  * for the upper bound; a lower bound of either is one of the maximum.
  */
 export function epsilonBounds(mechanisms: Mechanisms, delta: number): Bounds {
+  if (totalVariation(mechanisms) <= delta) return { lower: 0, upper: 0 };
   const task = (direction: Direction): Task => ({ direction, mechanisms, lost: delta * lostShare });
   const removing = boundsTowards(task('removing'), delta, 0);
   // Mostly the smaller one: then a coarse bound will do.
@@ -53,7 +54,7 @@ function boundsTowards(task: Task, delta: number, enough: number): Bounds {
       continue;
     }
     const below = gridBelow(task, scale.step);
-    lower = Math.max(lower, curveOf(below, scale.tilt, 'lower').epsilonAt(delta) - below.shift);
+    lower = Math.max(lower, curveOf(below, scale.tilt, 'lower').epsilonAt(delta));
     const wanted = Math.max(gapWanted * upper, smallGap);
     const finer =
       upper - lower > wanted ? finerStep(task, above, scale, wanted / (upper - lower)) : undefined;

@@ -2,11 +2,13 @@ import { type Composition, cumulantsAt, type Window } from './cumulants.ts';
 import { fftError, type Spectrum, spectrumOf, valuesOf } from './fft.ts';
 
 /**
- * The composed loss on a window of the grid, tilted: the probability of loss (first + j) * step is
+ * The composed loss on a window of the grid, tilted: the probability of loss offset + (first + j) * step is
  * exp(log - tilt * loss) * mass[j], up to `error` in each mass and to `outside` in their sum.
  */
 export interface ComposedLoss {
   readonly step: number;
+  /** Where the grid's 0 lies, nats. */
+  readonly offset: number;
   /** Index of the first loss. */
   readonly first: number;
   readonly tilt: number;
@@ -43,11 +45,12 @@ export function composed(composition: Composition, tilt: number, window: Window)
   const product = emptyProduct(points);
   for (const { pair, count } of parts) multiply(product, tiltedSpectrum({ pair, step, tilt, points }), count);
   const numReleases = parts.reduce((total, { count }) => total + count, 0);
+  const offset = parts.reduce((total, { pair, count }) => total + count * pair.offset, 0);
   const { mass, error } = inverse(product, points, numReleases);
   return {
-    ...{ step, first, tilt, mass: rotated(mass, first), error },
+    ...{ step, offset, first, tilt, mass: rotated(mass, first), error },
     outside: window.outside + leftOut(parts),
-    log: cumulantsAt(composition, tilt).log,
+    log: cumulantsAt(composition, tilt).log + tilt * offset,
   };
 }
 

@@ -13,7 +13,7 @@ export interface Composition {
   readonly parts: readonly Repeated[];
 }
 
-/** Cumulants of the total loss under P tilted by exp(tilt * loss). */
+/** Cumulants of the total loss, counted from where the grid's 0 lies, under P tilted by exp(tilt * loss). */
 export interface Cumulants {
   /** ln E[exp(tilt * loss)], nats. */
   readonly log: number;
@@ -87,7 +87,7 @@ function solved(isTooSmall: (tilt: number) => boolean): number {
   return low;
 }
 
-/** An interval of total losses, nats, and a bound on the tilted probability outside. */
+/** An interval of total losses, nats from where the grid's 0 lies, and a bound on the tilted probability outside. */
 export interface Window {
   readonly from: number;
   readonly to: number;

@@ -1,6 +1,6 @@
 import type { Bounds } from '../profile.ts';
 import { cumulantsAt, tiltForLoss } from './cumulants.ts';
-import type { Direction, Grid, Mechanisms } from './grids.ts';
+import { type Direction, type Grid, type Mechanisms, totalVariation } from './grids.ts';
 import {
   coarseGrid,
   curveOf,
@@ -18,14 +18,20 @@ const gapWanted = 2e-3;
 const smallGap = 1e-18;
 
 /** Share of delta that may be out of reach. */
-const lostShare = 1e-6;
+const lostShare = 1e-4;
 
 /** The least normal delta; below, only that it is not more. */
 const leastDelta = 1e-300;
 const maxLevels = 5;
 
+/** Share of delta that an infinite loss may have on the grid from which the first step is guessed. */
+const mostInfinite = 1e-4;
+
+/** While an infinite loss is all that a grid shows, each round leaves a ten-thousandth of it, down to the least delta. */
+const maxRounds = 80;
+
 /** Half the width of the interval of epsilons for which a curve is meant, in tilted standard deviations. */
-const useful = 2;
+const useful = 1;
 
 /** And of the one in which no other would be better. */
 const best = 0.125;
@@ -43,21 +49,22 @@ interface Curve {
  * others near it, as long as the result lives: all bounds hold at all epsilons, so of several the best counts.
  */
 export function deltaBounds(mechanisms: Mechanisms): (direction: Direction, epsilon: number) => Bounds {
+  const most = Math.min(1, totalVariation(mechanisms));
   const curves: Record<Direction, Curve[]> = { removing: [], adding: [] };
   return (direction, epsilon) => {
     const known = curves[direction];
-    const bounds = bestOf(known, epsilon);
+    const bounds = bestOf(known, epsilon, most);
     if (isClose(bounds) || known.some(({ made, width }) => Math.abs(epsilon - made) <= width)) return bounds;
     known.push(curveFor({ direction, mechanisms, epsilon }));
-    return bestOf(known, epsilon);
+    return bestOf(known, epsilon, most);
   };
 }
 
-function bestOf(curves: readonly Curve[], epsilon: number): Bounds {
+function bestOf(curves: readonly Curve[], epsilon: number, most: number): Bounds {
   const bounds = curves.map((curve) => curve.deltaAt(epsilon));
   return {
     lower: Math.max(0, ...bounds.map(({ lower }) => lower)),
-    upper: Math.min(1, ...bounds.map(({ upper }) => upper)),
+    upper: Math.min(most, ...bounds.map(({ upper }) => upper)),
   };
 }
 
@@ -72,9 +79,9 @@ interface Asked {
 }
 
 function curveFor({ epsilon, ...what }: Asked): Curve {
-  const { task, scale, chernoff } = firstScale({ epsilon, ...what });
+  const { task, scale, delta } = firstScale({ epsilon, ...what });
   // Out of any release's reach.
-  if (chernoff <= leastDelta)
+  if (delta <= leastDelta)
     return { made: epsilon, width: 0, deltaAt: (at) => ({ lower: 0, upper: at < epsilon ? 1 : leastDelta }) };
   let { step, tilt } = scale;
   for (let level = 0; ; level++) {
@@ -104,39 +111,33 @@ function boundedCurve(task: Task, above: Grid, { step, tilt }: Scale): (epsilon:
   const below = gridBelow(task, step);
   const upper = curveOf(above, tilt, 'upper');
   const lower = curveOf(below, tilt, 'lower');
-  return (epsilon) => ({ lower: lower.deltaAt(epsilon + below.shift), upper: upper.deltaAt(epsilon) });
+  return (epsilon) => ({ lower: lower.deltaAt(epsilon), upper: upper.deltaAt(epsilon) });
 }
 
 interface Start {
   readonly task: Task;
   readonly scale: Scale;
-  /** Chernoff's bound of delta on a coarse grid: an upper bound. */
-  readonly chernoff: number;
-}
-
-/** What may be out of reach depends on delta, and delta is known from what is in reach only: in two steps. */
-function firstScale({ epsilon, ...what }: Asked): Start {
-  let task: Task = { ...what, lost: leastDelta * lostShare };
-  let coarse = coarseGrid(task);
-  let tilt = tiltForLoss(coarse, epsilon);
-  const { log, variance } = cumulantsAt(coarse, tilt);
-  const chernoff = Math.exp(log - tilt * epsilon) + coarse.infinite;
-  const most = Math.min(chernoff, totalVariation(what.mechanisms));
-  const leastOfCurve = most * Math.exp(-tilt * useful * Math.sqrt(variance));
-  task = { ...what, lost: Math.max(leastOfCurve, leastDelta) * lostShare };
-  coarse = coarseGrid(task);
-  tilt = tiltForLoss(coarse, epsilon);
-  return { task, chernoff, scale: { tilt, step: firstStep(task, coarse, tilt) } };
+  /** At most so much, on a coarse grid. */
+  readonly delta: number;
 }
 
 /**
- * At least the total variation distance, which no delta exceeds: a release's is q (2 Phi(1 / 2z) - 1) <= q / (z sqrt(2 pi)).
- * Chernoff's bound says nothing (1) near epsilon 0, though delta is tiny where a user hardly ever takes part.
+ * What may be out of reach depends on delta, and delta is known from what is in reach only. A coarse grid of all outcomes shows a
+ * delta that is far too large where users hardly ever take part, so the guess is made again from what it leaves, until that is
+ * no part of delta. Chernoff's bound would not do: where few releases have long tails it can be millions of times delta.
  */
-function totalVariation(mechanisms: Mechanisms): number {
-  return mechanisms.reduce(
-    (sum, { noiseMultiplier, samplingRate, count }) =>
-      sum + (count * samplingRate) / (noiseMultiplier * Math.sqrt(2 * Math.PI)),
-    0,
-  );
+function firstScale({ epsilon, ...what }: Asked): Start {
+  let lost = leastDelta * lostShare;
+  for (let round = 0; ; round++) {
+    const task = { ...what, lost };
+    const coarse = coarseGrid(task);
+    const tilt = tiltForLoss(coarse, epsilon);
+    const curve = curveOf(coarse, tilt, 'upper');
+    const delta = Math.min(curve.deltaAt(epsilon), totalVariation(what.mechanisms));
+    const isSettled = round > 0 && coarse.infinite <= mostInfinite * delta;
+    if (isSettled || delta <= leastDelta || round === maxRounds)
+      return { task, delta, scale: { tilt, step: firstStep(task, coarse, tilt) } };
+    const far = curve.deltaAt(epsilon + useful * Math.sqrt(cumulantsAt(coarse, tilt).variance));
+    lost = Math.max(Math.min(far, delta), leastDelta) * lostShare;
+  }
 }

@@ -15,19 +15,31 @@ export function lossAt({ noiseMultiplier, samplingRate }: Mechanism, s: number):
     const logHit = Math.log(samplingRate) + logRatio;
     return logHit + Math.log1p((1 - samplingRate) * Math.exp(-logHit));
   }
+  if (samplingRate > 0.5 && logRatio < smallLogRatio)
+    return Math.log(1 - samplingRate + samplingRate * Math.exp(logRatio));
   return Math.log1p(samplingRate * Math.expm1(logRatio));
 }
 
+/**
+ * Below, losses of sampling rates near 1 come from sums of small terms: 1 - q is exact, and what is near -1 after expm1 has lost the
+ * digits that tell one outcome from the next.
+ */
+const smallLogRatio = -1;
+
 /** The outcome s with a given loss; -Infinity at and below the least loss. */
 export function outcomeAt({ noiseMultiplier, samplingRate }: Mechanism, loss: number): number {
-  const logRatio =
-    samplingRate === 1
-      ? loss
-      : loss > 30
-        ? loss - Math.log(samplingRate) + Math.log1p((samplingRate - 1) * Math.exp(-loss))
-        : Math.log1p(Math.max(-1, Math.expm1(loss) / samplingRate));
-  return logRatio * noiseMultiplier + 0.5 / noiseMultiplier;
+  return logRatioAt(samplingRate, loss) * noiseMultiplier + 0.5 / noiseMultiplier;
 }
+
+function logRatioAt(samplingRate: number, loss: number): number {
+  if (samplingRate === 1) return loss;
+  if (loss > 30) return loss - Math.log(samplingRate) + Math.log1p((samplingRate - 1) * Math.exp(-loss));
+  if (loss < smallLoss) return Math.log(Math.max(0, Math.exp(loss) - (1 - samplingRate)) / samplingRate);
+  return Math.log1p(Math.max(-1, Math.expm1(loss) / samplingRate));
+}
+
+/** Only sampling rates above a half have losses below; see {@link smallLogRatio}. */
+const smallLoss = -0.7;
 
 /** Integrals over an interval of outcomes. */
 export interface Cell {
@@ -88,9 +100,12 @@ export function integrated(mechanism: Mechanism, from: number, to: number, loss:
 function excessRatio(mechanism: Mechanism, loss: number): (s: number) => number {
   const { noiseMultiplier, samplingRate } = mechanism;
   if (samplingRate === 1 || Math.abs(loss) > 30) return (s) => Math.expm1(lossAt(mechanism, s) - loss);
-  const [offset, factor] = [Math.expm1(loss), Math.exp(-loss)];
-  return (s) => {
-    const logRatio = (s - 0.5 / noiseMultiplier) / noiseMultiplier;
-    return (samplingRate * Math.expm1(logRatio) - offset) * factor;
-  };
+  const factor = Math.exp(-loss);
+  const logRatioOf = (s: number): number => (s - 0.5 / noiseMultiplier) / noiseMultiplier;
+  if (loss < smallLoss) {
+    const least = (1 - samplingRate) * factor;
+    return (s) => samplingRate * Math.exp(logRatioOf(s) - loss) + least - 1;
+  }
+  const offset = Math.expm1(loss);
+  return (s) => (samplingRate * Math.expm1(logRatioOf(s)) - offset) * factor;
 }

@@ -1,13 +1,15 @@
 import { integrated, lossAt, type Mechanism, outcomeAt } from './loss.ts';
 
 /**
- * A pair of distributions on a grid of losses, for one release: P has mass exp(logMass[j]) at loss (first + j) * step, and
- * Q, the neighbour's, has exp(-loss) times that. Composing releases adds losses, so pairs compose by convolution.
+ * A pair of distributions on a grid of losses, for one release: P has mass exp(logMass[j]) at loss offset + (first + j) * step,
+ * and Q, the neighbour's, has exp(-loss) times that. Composing releases adds losses, so pairs compose by convolution.
  */
 export interface LossGrid {
   /** Index of the first loss, an integer of any sign. */
   readonly first: number;
   readonly logMass: Float64Array;
+  /** Where the grid's 0 lies, nats; 0 in a pair from above. */
+  readonly offset: number;
 }
 
 /** What outcomes are looked at, in standard deviations; what lies outside is at most `lost` for either neighbour. */
@@ -24,11 +26,13 @@ export interface Reach {
  */
 export function reachOf({ noiseMultiplier, samplingRate }: Mechanism, lost: number): Reach {
   const below = deviationsFor(lost / 4);
-  const above = deviationsFor(Math.min(0.1, lost / (4 * samplingRate)));
+  const hit = deviationsFor(Math.min(0.1, lost / (4 * samplingRate)));
+  // Whoever is hardly ever drawn has tails that those of the runs without her exceed.
+  const to = Math.max(hit + 1 / noiseMultiplier, below);
   return {
     from: -below,
-    to: above + 1 / noiseMultiplier,
-    lost: normalTail(below) + samplingRate * normalTail(above) + normalTail(above + 1 / noiseMultiplier),
+    to,
+    lost: normalTail(below) + samplingRate * normalTail(to - 1 / noiseMultiplier) + normalTail(to),
   };
 }
 
@@ -65,57 +69,59 @@ export function dominatingPair(mechanism: Mechanism, step: number, reach: Reach)
     fromAbove = loss + logScale + Math.log(upper);
   }
   logMass[last - first] = fromAbove;
-  return { first, logMass };
+  return { first, logMass, offset: 0 };
 }
 
 /** A dominated pair, and by how much its losses may lie above the true ones. */
 export interface DominatedPair extends LossGrid {
   /** Nats for each release, a rounding error. */
-  readonly shift: number;
+  readonly slack: number;
 }
 
 /**
- * A pair that is no easier to tell apart than the mechanism's: outcomes are merged into intervals, which is post-processing,
- * each grown from where the one before ended until its loss as a whole, ln P / Q, lies on the grid. Again the error is of
- * second order in the step. What does not make up a whole interval at the far end, and mass out of reach, is left out; where
- * that is much, since the step is wide, all outcomes are merged into one.
+ * A pair that is no easier to tell apart than the mechanism's: outcomes are merged into intervals, which is post-processing.
+ * The first holds all losses within half a step of the least one; its loss as a whole, ln P / Q, is where the grid begins, so
+ * that it fits however little a user who hardly ever takes part can lose. The others are grown, each from where the one before
+ * ended, until their loss as a whole lies on the grid. Again the error is of second order in the step. What does not make up a
+ * whole interval at the far end, and mass out of reach, is left out.
  */
 export function dominatedPair(mechanism: Mechanism, step: number, reach: Reach): DominatedPair {
-  const first = Math.floor(lossAt(mechanism, reach.from) / step);
-  const last = Math.ceil(lossAt(mechanism, reach.to) / step);
-  const logMass = new Float64Array(last - first + 1).fill(-Infinity);
-  let from = reach.from;
-  let shift = 0;
-  let kept = 0;
-  // An interval that begins right below its loss would be narrow, and the next one wide; the first is wide in any case. It is
-  // empty where it begins on its loss, so only the later ones are sure to get on.
-  for (let margin = 0; ; margin = 0.3) {
-    const index = indexAfter(mechanism, from, { margin, step, last });
-    const grown = intervalOf(mechanism, { from, limit: reach.to, loss: index * step, step });
-    if (!grown || index > last || (margin > 0 && !(grown.to > from))) break;
-    logMass[index - first] = grown.logMass;
-    shift = Math.max(shift, grown.residual);
-    kept += Math.exp(grown.logMass);
+  const opening = openingOf(mechanism, step, reach);
+  if (!(opening.to > reach.from)) return nothingSeen;
+  const { offset } = opening;
+  const last = Math.ceil((lossAt(mechanism, reach.to) - offset) / step);
+  const logMass = new Float64Array(Math.max(0, last) + 1).fill(-Infinity);
+  logMass[0] = opening.logMass;
+  let { to: from } = opening;
+  let slack = 0;
+  for (;;) {
+    // An interval that begins right below its loss would be narrow, and the next one wide.
+    const index = Math.ceil((lossAt(mechanism, from) - offset) / step + 0.3);
+    const loss = offset + index * step;
+    const grown = index <= last ? intervalOf(mechanism, { from, limit: reach.to, loss, step }) : undefined;
+    if (!grown || !(grown.to > from)) return { first: 0, logMass, offset, slack };
+    logMass[index] = grown.logMass;
+    slack = Math.max(slack, grown.residual);
     from = grown.to;
   }
-  return kept > leastKept ? { first, logMass, shift } : { first: 0, logMass: new Float64Array(1), shift: 0 };
 }
 
-const leastKept = 0.9;
+/** All outcomes merged into one, where the step is too narrow for the least losses to be told apart in float64. */
+const nothingSeen: DominatedPair = { first: 0, logMass: new Float64Array(1), offset: 0, slack: 0 };
 
-/**
- * The loss on the grid for an interval that begins at `from`. Where the sampling rate is nearly 1, losses just above the least one
- * cannot be told from it in float64, and their outcomes would be -Infinity: such losses are passed over.
- */
-function indexAfter(
+function openingOf(
   mechanism: Mechanism,
-  from: number,
-  { margin, step, last }: { readonly margin: number; readonly step: number; readonly last: number },
-): number {
-  const loss = lossAt(mechanism, from);
-  let index = Math.ceil(loss / step + margin);
-  while (index <= last && !(outcomeAt(mechanism, 2 * index * step - loss) >= from)) index++;
-  return index;
+  step: number,
+  { from, to: limit }: Reach,
+): { readonly to: number; readonly offset: number; readonly logMass: number } {
+  const least = lossAt(mechanism, from);
+  const to = Math.min(limit, outcomeAt(mechanism, least + step / 2));
+  const { logScale, without, excess } = integrated(mechanism, from, to, least);
+  return {
+    to,
+    offset: least + Math.log1p(excess / without),
+    logMass: least + logScale + Math.log(without + excess),
+  };
 }
 
 interface Growth {
@@ -153,11 +159,12 @@ const residualWanted = 1e-7;
 const maxRounds = 30;
 
 /** The same pair seen by an adversary who asks whether the user was added: P and Q change places, losses their sign. */
-export function mirrored({ first, logMass }: LossGrid, step: number): LossGrid {
+export function mirrored({ first, logMass, offset }: LossGrid, step: number): LossGrid {
   const last = first + logMass.length - 1;
   const swapped = new Float64Array(logMass.length);
-  for (const [j, value] of logMass.entries()) swapped[logMass.length - 1 - j] = value - (first + j) * step;
-  return { first: -last, logMass: swapped };
+  for (const [j, value] of logMass.entries())
+    swapped[logMass.length - 1 - j] = value - offset - (first + j) * step;
+  return { first: -last, logMass: swapped, offset: -offset };
 }
 
 function logSum(a: number, b: number): number {

@@ -1,4 +1,4 @@
-import { composed } from './compose.ts';
+import { type ComposedLoss, composed } from './compose.ts';
 import { type Composition, cumulantsAt, windowOf } from './cumulants.ts';
 import {
   type Direction,
@@ -29,7 +29,7 @@ export interface Scale {
 }
 
 /** Most points of one transform, and most losses of one release. */
-const mostPoints = 2 ** 17;
+const mostPoints = 2 ** 18;
 const mostLosses = 2 ** 17;
 
 /** Steps of the longest window that is composed: that of another grid than the step was made for can be thousands of times wider. */
@@ -57,17 +57,21 @@ export function coarseGrid(task: Task): Grid {
 }
 
 /**
- * The delta of a grid as a function of epsilon. Losses of a grid from below may be {@link Grid.shift} too high. A grid whose window
- * is far longer than the one that its step was made for says nothing.
+ * The delta of a grid as a function of epsilon. A grid whose window is far longer than the one that its step was made for says nothing.
  */
 export function curveOf(grid: Grid, tilt: number, side: Side): TailCurve {
   const window = windowOf(grid, tilt);
   if (!(window.to - window.from <= grid.step * longestWindow)) return unknownCurve(side);
-  const loss = composed(grid, tilt, window);
+  const loss = withoutSlack(composed(grid, tilt, window), grid.slack);
   return tailCurve(loss, side, {
     infinite: grid.infinite,
     relative: relativeErrorEach * numReleases(grid.parts),
   });
+}
+
+/** All losses lower by as much as they may be too high. */
+function withoutSlack(loss: ComposedLoss, slack: number): ComposedLoss {
+  return { ...loss, offset: loss.offset - slack, log: loss.log - loss.tilt * slack };
 }
 
 function unknownCurve(side: Side): TailCurve {

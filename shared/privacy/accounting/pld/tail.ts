@@ -21,15 +21,15 @@ export interface TailCurve {
 
 /** The curve of a composed loss. Suffix sums make each evaluation cheap. */
 export function tailCurve(loss: ComposedLoss, side: Side, unseen: Unseen): TailCurve {
-  const { step, first, tilt, log } = loss;
+  const { step, offset: zero, first, tilt, log } = loss;
   const sums = suffixSums(loss, side);
   const points = loss.mass.length;
   const sign = side === 'upper' ? 1 : -1;
   const factor = Math.exp(sign * (unseen.relative + points * roundingEach));
-  const lossOf = (j: number): number => (first + j) * step;
+  const lossOf = (j: number): number => zero + (first + j) * step;
   // Whatever wrapped around counts with the largest weight that a loss can have.
   const wrapped = loss.outside * largestWeight(tilt);
-  const cell = (epsilon: number): number => Math.max(0, Math.ceil(epsilon / step) - first);
+  const cell = (epsilon: number): number => Math.max(0, Math.ceil((epsilon - zero) / step) - first);
   const within = (j: number, epsilon: number): number => {
     const scale = Math.exp(log - tilt * epsilon);
     const offset = lossOf(j) - epsilon;

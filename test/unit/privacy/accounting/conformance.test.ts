@@ -221,9 +221,11 @@ describe('accountants beside each other', () => {
     [0.3, 1 - 6 * 2 ** -53],
   ])('a coin that nearly always falls on yes costs nearly what none does: z = %s, q = %s', (z, q) => {
     const [coin, none] = [sampled(z, q), gaussian(z)].map((event) => [{ event, count: 9 }]);
-    for (const by of [pld, pldLower, rdp, rdpBasic])
-      expect(
-        Math.abs(by.epsilon(coin!, Delta.parse(1e-6)) / by.epsilon(none!, Delta.parse(1e-6)) - 1),
-      ).toBeLessThan(1e-3);
+    for (const by of [pld, pldLower, rdp, rdpBasic]) {
+      const epsilon = by.epsilon(none!, Delta.parse(1e-6));
+      expect(Math.abs(by.epsilon(coin!, Delta.parse(1e-6)) / epsilon - 1)).toBeLessThan(1e-3);
+      const delta = by.delta(none!, Epsilon.parse(epsilon));
+      expect(Math.abs(by.delta(coin!, Epsilon.parse(epsilon)) / delta - 1)).toBeLessThan(0.01);
+    }
   });
 });

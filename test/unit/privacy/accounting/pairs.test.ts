@@ -1,17 +1,21 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { pldBounds } from '../../../../shared/privacy/accounting/accountants.ts';
-import { dominatedPair } from '../../../../shared/privacy/accounting/pld/pairs.ts';
+import { lossAt, outcomeAt } from '../../../../shared/privacy/accounting/pld/loss.ts';
+import { dominatedPair, reachOf } from '../../../../shared/privacy/accounting/pld/pairs.ts';
 import { profileOf } from '../../../../shared/privacy/accounting/pld-accountant.ts';
 import { Delta } from '../../../../shared/units.ts';
 import { sampled } from './events.ts';
 
 test('a pair from below gets on where the least loss lies exactly on the grid', () => {
   const mechanism = { noiseMultiplier: 1, samplingRate: 1 };
-  const { first, logMass, shift } = dominatedPair(mechanism, 0.5, { from: -7.5, to: 8.5, lost: 0 });
-  // The loss of the outcome s is s - 1/2.
-  expect(first * 0.5).toBe(-8);
+  const { first, logMass, offset, slack } = dominatedPair(mechanism, 0.5, { from: -7.5, to: 8.5, lost: 0 });
+  // The loss of the outcome s is s - 1/2, and the first interval holds half a step of them.
+  expect(first).toBe(0);
+  expect(offset).toBeGreaterThan(-8);
+  expect(offset).toBeLessThan(-7.75);
   expect(logMass.reduce((total, mass) => total + Math.exp(mass), 0)).toBeGreaterThan(1 - 1e-6);
-  expect(shift).toBeLessThan(1e-7);
+  expect(slack).toBeLessThan(1e-7);
 });
 
 test('a ledger of two sampled and two plain mechanisms whose grid began there, from both sides', () => {
@@ -36,4 +40,32 @@ test('a user who hardly ever takes part: both bounds on delta are close at epsil
     expect(upper / lower - 1).toBeLessThan(1e-3);
     expect(upper).toBeLessThan(most * 1.01);
   }
+});
+
+/** Noise multipliers from 0.1 to 100. */
+const noises = fc.double({ min: -1, max: 2, noNaN: true }).map((power) => 10 ** power);
+
+test('no more than was asked is out of reach, however seldom a user takes part', () => {
+  const powers = fc.double({ min: -14, max: 0, noNaN: true });
+  fc.assert(
+    fc.property(noises, powers, fc.double({ min: -300, max: -1, noNaN: true }), (z, power, logLost) => {
+      const lost = 10 ** logLost;
+      const reach = reachOf({ noiseMultiplier: z, samplingRate: 10 ** power }, lost);
+      expect(reach.lost).toBeLessThanOrEqual(lost);
+    }),
+  );
+});
+
+test('the outcome of a loss is the one whose loss it is, also where the sampling rate is all but 1', () => {
+  const outcomes = fc.double({ min: -9, max: 9, noNaN: true });
+  fc.assert(
+    fc.property(noises, fc.integer({ min: 1, max: 2 ** 52 }), outcomes, (z, ulps, s) => {
+      const mechanism = { noiseMultiplier: z, samplingRate: 1 - ulps * 2 ** -53 };
+      const loss = lossAt(mechanism, s);
+      // Near the least loss outcomes have hardly any of their own.
+      const spread = lossAt(mechanism, s + 1e-6) - lossAt(mechanism, s - 1e-6);
+      fc.pre(spread > 2e-10 * Math.max(1, Math.abs(loss)));
+      expect(Math.abs(outcomeAt(mechanism, loss) - s)).toBeLessThan(1e-6);
+    }),
+  );
 });
