@@ -5,7 +5,6 @@ import {
   sign as signBytes,
   verify as verifyStrictly,
 } from 'node:crypto';
-import nacl from 'tweetnacl';
 import { z } from 'zod';
 import { lengthPrefixed, sha256 } from './encoding.ts';
 
@@ -45,16 +44,17 @@ export type SigningPurpose =
   | 'decline'
   | 'receipt';
 
-/** A fresh identity from 32 bytes: of the operating system for real sites, of a seeded stream in simulations. */
+/** An identity from 32 fresh bytes: of the operating system for real sites, of a seeded stream in simulations. */
 export function identityFrom(seed: Uint8Array): Identity {
-  const pair = nacl.sign.keyPair.fromSeed(seed);
-  return { publicKey: PublicKey.parse(hex(pair.publicKey)), secretKey: hex(seed) };
+  const secretKey = hex(seed);
+  const spki = createPublicKey(privateKeyOf(secretKey)).export({ format: 'der', type: 'spki' });
+  // The raw key ends its DER wrapping.
+  return { publicKey: PublicKey.parse(hex(spki.subarray(-32))), secretKey };
 }
 
 /**
  * Sign fields for one purpose: Ed25519 over SHA-256 of their domain-separated, length-prefixed encoding. Signatures are
- * deterministic (RFC 8032), so node:crypto's are tweetnacl's byte for byte, at a hundredth of the time: a coordinator signs
- * every receipt.
+ * deterministic (RFC 8032).
  */
 export function sign(identity: Identity, purpose: SigningPurpose, fields: readonly string[]): Signature {
   return Signature.parse(hex(signBytes(null, toSign(purpose, fields), signingKey(identity))));
@@ -66,16 +66,20 @@ const signingKeys = new WeakMap<Identity, KeyObject>();
 function signingKey(identity: Identity): KeyObject {
   const known = signingKeys.get(identity);
   if (known !== undefined) return known;
-  // DER prefix of an Ed25519 PrivateKeyInfo (RFC 8410): node imports raw keys only in this wrapping.
-  const der = Buffer.from(`302e020100300506032b657004220420${identity.secretKey}`, 'hex');
-  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  const key = privateKeyOf(identity.secretKey);
   signingKeys.set(identity, key);
   return key;
 }
 
+function privateKeyOf(secretKey: string): KeyObject {
+  // DER prefix of an Ed25519 PrivateKeyInfo (RFC 8410): node imports raw keys only in this wrapping.
+  const der = Buffer.from(`302e020100300506032b657004220420${secretKey}`, 'hex');
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+}
+
 /**
- * Check a signature. node:crypto refuses malleable signatures, which tweetnacl accepts (Wycheproof); low-order keys, which
- * both accept, are refused here. False for any key or signature that does not parse.
+ * Check a signature. node:crypto refuses malleable signatures, which some libraries accept (Wycheproof); low-order keys, which it
+ * accepts, are refused here. False for any key or signature that does not parse.
  */
 export function verify(
   publicKey: PublicKey,

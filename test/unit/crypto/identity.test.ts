@@ -51,13 +51,15 @@ describe('signatures', () => {
     );
   });
 
-  test('are those of another implementation over the documented bytes (RFC 8032 is deterministic)', () => {
+  test('and keys are those of another implementation over the documented bytes (RFC 8032 is deterministic)', () => {
     fc.assert(
       fc.property(seed, fields, (mine, said) => {
         const message = Buffer.from(sha256(lengthPrefixed(['parley/1 offer', ...said])), 'hex');
-        const { secretKey } = nacl.sign.keyPair.fromSeed(mine);
+        const { publicKey, secretKey } = nacl.sign.keyPair.fromSeed(mine);
         const theirs = Buffer.from(nacl.sign.detached(message, secretKey)).toString('hex');
-        expect(sign(identityFrom(mine), 'offer', said)).toBe(theirs);
+        const identity = identityFrom(mine);
+        expect(identity.publicKey).toBe(Buffer.from(publicKey).toString('hex'));
+        expect(sign(identity, 'offer', said)).toBe(theirs);
       }),
       { numRuns: 8 },
     );
