@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import type { z } from 'zod';
 import { ParleyError } from './errors.ts';
+import { faultsOf } from './faults.ts';
 
 /**
  * Read a YAML (or JSON) file by its schema; defaults are filled in. `readText` reaches the file, so that this stays pure.
@@ -40,9 +41,7 @@ function parseConfig<T>(file: string, schema: z.ZodType<T>, text: string): T {
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const places = parsed.error.issues.map(
-    (issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`,
-  );
+  const places = faultsOf(parsed.error, 'the file');
   throw new ParleyError(
     'CONFIG_INVALID',
     `${file} does not fit: ${places.join('; ')}. README.md and docs/scenarios.md have every key`,

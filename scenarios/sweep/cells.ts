@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { sha256 } from '../../shared/crypto/encoding.ts';
 import { ParleyError } from '../../shared/errors.ts';
+import { faultOf } from '../../shared/faults.ts';
 import { Scenario } from '../scenario.ts';
 import type { Axis, LoadedGrid } from './grid.ts';
 import { merged, withValueAt } from './merge.ts';
@@ -95,8 +96,8 @@ function cellOf(grid: LoadedGrid, base: BaseScenario, choices: readonly Choice[]
 }
 
 function place(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'unrecognized_keys') return faultOf(issue, 'the scenario');
   const path = issue.path.join('.');
-  if (issue.code !== 'unrecognized_keys') return `${path || 'the scenario'}: ${issue.message}`;
   const keys = issue.keys.map((key) => (path === '' ? key : `${path}.${key}`));
   return `${keys.join(', ')}: no key of a scenario, or not of this kind`;
 }

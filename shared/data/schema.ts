@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { assertNever, ParleyError } from '../errors.ts';
+import { faultsOf } from '../faults.ts';
 import { categoryName, matcherShape, namesSomething, Vocabulary } from './category.ts';
 import { type CharactersFeature, FeatureSchema, namesOf } from './feature-schema.ts';
 
@@ -107,9 +108,7 @@ export type DataSchema = z.infer<typeof DataSchema>;
 export function parseDataSchema(input: unknown, source: string): DataSchema {
   const parsed = DataSchema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map(
-    ({ path, message }) => `${path.map(String).join('.') || 'top level'}: ${message}`,
-  );
+  const faults = faultsOf(parsed.error, 'top level');
   throw new ParleyError(
     'DATA_SCHEMA_INVALID',
     `${source} is not a data schema: ${faults.join('; ')}; docs/data.md shows every key`,
