@@ -1,35 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { drawNoise, gridStdDev, type NoiseVector } from '../../../shared/privacy/noise.ts';
+import { drawNoise, gridStdDev } from '../../../shared/privacy/noise.ts';
 import { assertNoiseDrawn, meanSquareBounds, type NoiseTest } from '../../../shared/privacy/noise-check.ts';
-import { type Rng, seededRng } from '../../../shared/random/rng.ts';
-import { ClipNorm, NoiseMultiplier, Seed } from '../../../shared/units.ts';
 import vectors from '../../vectors/noise.json' with { type: 'json' };
+import {
+  clipNorms,
+  implausible,
+  layouts,
+  multipliers,
+  options,
+  samplers,
+  seeded,
+  tampered,
+  total,
+} from './drawn-noise.ts';
 
 // A false alarm has a probability below 1e-12 in each check; streams are seeded or the data adversarial.
-
-const seeded = (seed: number): Rng => seededRng(Seed.parse(seed));
-const implausible = expect.objectContaining({ code: 'NOISE_IMPLAUSIBLE' }) as unknown;
-const options = (z: number, c = 1): { noiseMultiplier: NoiseMultiplier; clipNorm: ClipNorm } => ({
-  noiseMultiplier: NoiseMultiplier.parse(z),
-  clipNorm: ClipNorm.parse(c),
-});
-const total = (tensors: readonly number[]): number => tensors.reduce((a, b) => a + b, 0);
-
-/** What was drawn, changed number by number, still saying what it was drawn for. */
-function tampered(noise: NoiseVector, change: (value: number, index: number) => number): NoiseVector {
-  const { clipNorm, noiseMultiplier, sampler } = noise;
-  return Object.assign(Float64Array.from(noise, change), {
-    clipNorm,
-    noiseMultiplier,
-    sampler,
-  }) as NoiseVector;
-}
-
-const layouts = fc.array(fc.integer({ min: 1, max: 150 }), { minLength: 1, maxLength: 12 });
-const multipliers = fc.double({ min: 0.01, max: 50, noNaN: true });
-const clipNorms = fc.double({ min: 1e-3, max: 1e3, noNaN: true });
-const samplers = fc.constantFrom('rounded-gaussian', 'discrete-gaussian');
 
 /** Every tensor in exactly one group, groups of 32 at least, and all together at the end. */
 function expectCover(tests: readonly NoiseTest[], tensors: readonly number[]): void {
