@@ -1,10 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'libsql';
-import { afterEach, describe, expect, test } from 'vitest';
-import { z } from 'zod';
-import { launchClient } from '../../client/index.ts';
-import type { ReleasePoint } from '../../client/site.ts';
+import { describe, expect, test } from 'vitest';
 import { sha256 } from '../../shared/crypto/encoding.ts';
 import { Identity } from '../../shared/crypto/identity.ts';
 import { reportedEpsilon } from '../../shared/privacy/accounting/accountants.ts';
@@ -14,17 +10,15 @@ import {
   type MechanismEvent,
   sampledGaussian,
 } from '../../shared/privacy/accounting/event.ts';
-import { Receipt, Signed } from '../../shared/protocol/messages.ts';
+import { Receipt } from '../../shared/protocol/messages.ts';
 import type { RoundReport } from '../../shared/protocol/report.ts';
 import { opened } from '../../shared/protocol/signed.ts';
-import { seededRng } from '../../shared/random/rng.ts';
-import { Delta, NoiseMultiplier, SamplingRate, Seed } from '../../shared/units.ts';
-import { aFederation, type FederationFiles, federationSettings } from '../support/a-federation.ts';
-import { type Doors, openDoors } from '../support/doors.ts';
-import { ledgerRows } from '../support/ledger-files.ts';
-import { drawnEnds, type End, type Life, warmedUp } from '../support/lives.ts';
-import { oneFile } from '../support/one-file.ts';
-import { aWitness, type Witness, watchedRun } from '../support/watched-run.ts';
+import { Delta, NoiseMultiplier, SamplingRate } from '../../shared/units.ts';
+import { federationSettings } from '../support/a-federation.ts';
+import { ledgerHashes, ledgerReceipts, ledgerRows } from '../support/ledger-files.ts';
+import type { End } from '../support/lives.ts';
+import { aTheatre, perform, points, type Site, type Theatre } from '../support/theatre.ts';
+import type { Witness } from '../support/watched-run.ts';
 
 /** 24 in every check; PARLEY_KILLS asks for more. */
 const wanted = Number(process.env['PARLEY_KILLS'] ?? 24);
@@ -35,102 +29,6 @@ const planned = sampledGaussian(
   NoiseMultiplier.parse(federationSettings.protection.noiseMultiplier),
   SamplingRate.parse(federationSettings.protection.samplingRate),
 );
-const points: readonly ReleasePoint[] = [
-  ...(['planned', 'within-budget', 'noise-drawn', 'trained', 'committing', 'committed'] as const),
-  ...(['offered', 'half-sent', 'sent', 'received'] as const),
-];
-type Site = FederationFiles['sites'][number];
-
-interface Theatre {
-  /** What the processes run. */
-  readonly program: string;
-  readonly files: FederationFiles;
-  readonly witness: Witness;
-  /** Those still to come. */
-  readonly ends: End[];
-  readonly lived: End[];
-  /** The process that a site is now. */
-  readonly alive: Map<string, Life>;
-  readonly doors: Doors;
-}
-
-const theatres: Theatre[] = [];
-afterEach(() => {
-  for (const { alive } of theatres.splice(0)) for (const life of alive.values()) life.kill();
-});
-
-/** Three hospitals with secure noise, and a model whose updates take two chunks. */
-async function aTheatre(): Promise<Theatre> {
-  const files = await aFederation({
-    federation: {
-      rounds,
-      model: {
-        inputShape: [27],
-        layers: [{ type: 'dense', units: 4700, activation: 'relu' }],
-        output: { type: 'sigmoid' },
-      },
-      cohort: { minSites: 1 },
-      deadlines: { answerAfterMs: 200 },
-    },
-    policy: { minSites: 1, maxEpsilon: 1e6 },
-  });
-  const ends = drawnEnds(wanted, points, seededRng(Seed.parse(4)));
-  const theatre: Theatre = {
-    program: oneFile('test/support/doomed-client.ts'),
-    ...{ files, ends, lived: [], witness: aWitness(), alive: new Map(), doors: openDoors() },
-  };
-  theatres.push(theatre);
-  return theatre;
-}
-
-/** One site is a process that ends and begins again, until the run is over. */
-async function inhabit(site: Site, theatre: Theatre, over: AbortSignal): Promise<void> {
-  const { program, ends, lived, alive } = theatre;
-  let spare = warmedUp(program);
-  try {
-    for (;;) {
-      const [life, end] = [spare, ends.pop()];
-      alive.set(site.id, life);
-      spare = warmedUp(program);
-      const signal = await life.live(site.config, end);
-      const wasOver = over.aborted || signal === null;
-      if (end) (wasOver ? ends : lived).push(end);
-      if (wasOver) return;
-    }
-  } finally {
-    spare.kill();
-  }
-}
-
-/** A whole run: one site is steady, and the others end and begin again. */
-async function perform(theatre: Theatre): Promise<readonly RoundReport[]> {
-  const { files, witness, alive, doors } = theatre;
-  const [steady, ...others] = files.sites;
-  const [over, broken] = [new AbortController(), new AbortController()];
-  const observer = { note: (): void => undefined, report: (): void => undefined };
-  const site = launchClient(steady!.config, { observer, signal: over.signal }).catch(() => undefined);
-  const residents = Promise.all(others.map((other) => inhabit(other, theatre, over.signal)));
-  residents.catch(() => {
-    broken.abort();
-  });
-  const { outcome, reports } = await watchedRun(files, {
-    witness,
-    signal: broken.signal,
-    message: (from, message) => {
-      alive.get(from)?.seen();
-      // A round asks who is there when it begins: the steady site holds it up until all are.
-      const isSteady = from === steady!.id && message.type === 'offer';
-      return isSteady ? doors.untilIn(others.map(({ id }) => id)) : undefined;
-    },
-    welcomed: doors.entered,
-    left: doors.left,
-  });
-  over.abort();
-  for (const life of alive.values()) life.kill();
-  await Promise.all([residents, site]);
-  expect(outcome).toBe('finished');
-  return reports;
-}
 
 type Row = ReturnType<typeof ledgerRows>[number];
 
@@ -156,7 +54,7 @@ function expectOneStringEach(site: Site, { witness }: Theatre): void {
   const offers = witness.offers.filter((offer) => offer.site === site.id);
   const updates = offers.filter(({ stage }) => stage === 'update');
   for (const offer of updates) expect(offer.sha256).toBe(byName.get(nameOf(offer))?.releaseSha256);
-  const hashes = hashesOf(site.ledger);
+  const hashes = ledgerHashes(site.ledger);
   for (const { ledger } of offers.filter((offer) => offer.ledger.length > 0))
     expect(hashes[ledger.length - 1]).toBe(ledger.head);
   const others = new Set(offers.filter(({ stage }) => stage !== 'update').map((offer) => offer.sha256));
@@ -190,31 +88,10 @@ function expectAnswersAndReceipts({ files }: Theatre, reports: readonly RoundRep
       report.sites.answered.some((other) => other === id),
     ))
       expect([...rows.keys()], `${id} ${sites.answered.join()}`).toContain(nameOf({ run, round }));
-    const receipts = receiptsOf(ledger).map((text) => opened(publicKey, 'receipt', Receipt, text));
+    const receipts = ledgerReceipts(ledger).map((text) => opened(publicKey, 'receipt', Receipt, text));
     expect(receipts.length).toBeGreaterThan(0);
     for (const { site, stage, sha256: hash, ...about } of receipts)
       expect([site, stage, hash]).toEqual([id, 'update', rows.get(nameOf(about))?.releaseSha256]);
-  }
-}
-
-function receiptsOf(ledger: string): Signed[] {
-  const column = z.array(z.object({ receipt: z.string() }));
-  return column
-    .parse(read(ledger, 'select receipt from receipt'))
-    .map(({ receipt }) => Signed.parse(JSON.parse(receipt)));
-}
-
-function hashesOf(ledger: string): string[] {
-  const column = z.array(z.object({ hash: z.string() }));
-  return column.parse(read(ledger, 'select hash from entry order by position')).map(({ hash }) => hash);
-}
-
-function read(file: string, query: string): unknown {
-  const database = new Database(file, { readonly: true });
-  try {
-    return database.prepare(query).all();
-  } finally {
-    database.close();
   }
 }
 
@@ -232,11 +109,12 @@ describe('a client that is killed again and again', () => {
   test(
     `${wanted} times, at every step of a release and at random events: one string of bytes leaves for each round`,
     async ({ annotate }) => {
-      const theatre = await aTheatre();
+      const theatre = await aTheatre({ kills: wanted, rounds });
       const expected = tally(theatre.ends);
       for (let runs = 0; theatre.ends.length > 0 && runs < 3 + wanted / 20; runs++) {
         rmSync(theatre.files.directory, { recursive: true, force: true });
-        const reports = await perform(theatre);
+        const { outcome, reports } = await perform(theatre);
+        expect(outcome).toBe('finished');
         expect(reports.map(({ round }) => round)).toEqual(
           Array.from({ length: rounds }, (_, round) => round),
         );

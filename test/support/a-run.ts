@@ -116,12 +116,12 @@ export interface TinyRun {
   readonly abort?: AbortController;
 }
 
-/** A run of two sites in a fresh folder, with something changed in the federation. */
-export function aTinyRun(change: Record<string, unknown>): TinyRun {
+/** A run of two sites in a fresh folder, with something changed in the federation or at both sites. */
+export function aTinyRun(change: Record<string, unknown>, site: SiteChange = {}): TinyRun {
   const folder = temporaryFolder();
   return {
     directory: join(folder, 'run'),
-    sites: ['east', 'north'].map((name) => siteFiles(folder, name)),
+    sites: ['east', 'north'].map((name) => siteFiles(folder, name, site)),
     federation: aFederationConfig(change),
   };
 }

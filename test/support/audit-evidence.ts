@@ -90,6 +90,20 @@ export function signalsOf(values: ArrayLike<number>): RecordSignals {
   };
 }
 
+/** Evidence for users with one record each. */
+export function plainEvidence(parts: Partial<Evidence> & { roles: readonly Role[] }): Evidence {
+  const zero = signalsOf(new Float32Array(parts.roles.length));
+  return {
+    population: plainPopulation(parts.roles),
+    initial: zero,
+    current: zero,
+    references: [],
+    lossHistory: [],
+    marginHistory: [],
+    ...parts,
+  };
+}
+
 function populationOf(rng: Rng, { users, records = 2, columns = [] }: EvidenceOptions): AuditPopulation {
   const roles = Array.from({ length: users }, (_, user): Role => {
     if (user % 5 === 4) return 'reference';

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { type NewRelease, openLedger } from '../../client/ledger.ts';
 import { sha256 } from '../../shared/crypto/encoding.ts';
 import { MechanismEvent } from '../../shared/privacy/accounting/event.ts';
+import { Signed } from '../../shared/protocol/messages.ts';
 import { RoundIndex } from '../../shared/units.ts';
 import { run } from './a-site.ts';
 import { temporaryFolder } from './temporary.ts';
@@ -25,23 +26,40 @@ export function ledgerRows(file: string): {
   releaseSha256: string;
   bytes: Uint8Array;
 }[] {
+  const rows = read(
+    file,
+    'select e.run, e.round, e.event, e.release_sha256, r.bytes from entry e join release r using (run, round) order by position',
+  );
+  return z
+    .array(Row)
+    .parse(rows)
+    .map(({ run, round, event, release_sha256, bytes }) => ({
+      run,
+      round,
+      event: MechanismEvent.parse(JSON.parse(event)),
+      releaseSha256: release_sha256,
+      bytes: new Uint8Array(bytes),
+    }));
+}
+
+/** The coordinator's receipts in a site's ledger, as they were signed. */
+export function ledgerReceipts(file: string): Signed[] {
+  const column = z.array(z.object({ receipt: z.string() }));
+  return column
+    .parse(read(file, 'select receipt from receipt'))
+    .map(({ receipt }) => Signed.parse(JSON.parse(receipt)));
+}
+
+/** The hash of every entry of a site's ledger, in order. */
+export function ledgerHashes(file: string): string[] {
+  const column = z.array(z.object({ hash: z.string() }));
+  return column.parse(read(file, 'select hash from entry order by position')).map(({ hash }) => hash);
+}
+
+function read(file: string, query: string): unknown {
   const database = new Database(file, { readonly: true });
   try {
-    const rows = database
-      .prepare(
-        'select e.run, e.round, e.event, e.release_sha256, r.bytes from entry e join release r using (run, round) order by position',
-      )
-      .all();
-    return z
-      .array(Row)
-      .parse(rows)
-      .map(({ run, round, event, release_sha256, bytes }) => ({
-        run,
-        round,
-        event: MechanismEvent.parse(JSON.parse(event)),
-        releaseSha256: release_sha256,
-        bytes: new Uint8Array(bytes),
-      }));
+    return database.prepare(query).all();
   } finally {
     database.close();
   }

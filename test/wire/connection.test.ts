@@ -8,14 +8,13 @@ import { chunkBytes } from '../../shared/protocol/messages.ts';
 import { opened } from '../../shared/protocol/signed.ts';
 import { RoundIndex } from '../../shared/units.ts';
 import { position } from '../support/ledger-positions.ts';
-import { type Fixture, model, modelHash, noLimit, openFixture, payload, round, uploadBy } from './fixture.ts';
+import { withCode } from '../support/with-code.ts';
+import { type Fixture, model, modelHash, noLimit, openFixture, round, small, uploadBy } from './fixture.ts';
 import { links } from './links.ts';
 import { alpha, beta, coordinator, run, type TestSite } from './site.ts';
 
-const withCode = (code: string): unknown => expect.objectContaining({ code });
 const content = { nonce: '5'.repeat(64), ledger: position(5) };
 const update = uploadBy(alpha);
-const small = payload.slice(0, 5000);
 
 describe.each(links)('%s', (_name, open) => {
   let fixture: Fixture;
@@ -24,16 +23,9 @@ describe.each(links)('%s', (_name, open) => {
   });
   afterEach(() => fixture.close());
 
-  const joined = async (who = alpha): Promise<TestSite> => {
-    const site = fixture.join(who);
-    await fixture.desk.untilConnected([who.site], noLimit);
-    await site.reconnected();
-    return site;
-  };
-
   test('a site and the coordinator prove to each other who they are', async () => {
-    await joined(beta);
-    await joined(alpha);
+    await fixture.joined(beta);
+    await fixture.joined(alpha);
     expect(fixture.desk.connected()).toEqual(['alpha', 'beta']);
     expect(fixture.desk.refused()).toEqual({});
   });
@@ -67,12 +59,12 @@ describe.each(links)('%s', (_name, open) => {
   });
 
   test('an order reaches who is there, who comes later, and who comes back, until it is answered', async () => {
-    const early = await joined(alpha);
+    const early = await fixture.joined(alpha);
     const collection = fixture.ask();
     const { signed } = await early.notice('plan');
     const schema = z.strictObject({ round: RoundIndex });
     expect(opened(coordinator.publicKey, 'plan', schema, signed)).toEqual({ round });
-    const late = await joined(beta);
+    const late = await fixture.joined(beta);
     expect((await late.notice('plan')).signed).toEqual(signed);
     fixture.link.cut();
     expect((await early.notice('plan')).signed).toEqual(signed);
@@ -105,7 +97,7 @@ describe.each(links)('%s', (_name, open) => {
   });
 
   test('a model is fetched in pieces, across a lost connection, without asking twice for a piece', async () => {
-    const site = await joined();
+    const site = await fixture.joined();
     const request: TestSite['request'] = async (message) => {
       const reply = await site.request(message);
       if (site.sent.length === 1) fixture.link.cut();
@@ -119,7 +111,7 @@ describe.each(links)('%s', (_name, open) => {
   });
 
   test('the newest connection of a site replaces the one before', async () => {
-    const older = await joined();
+    const older = await fixture.joined();
     const lost = older.lost();
     const newer = fixture.join();
     await lost;
@@ -132,7 +124,7 @@ describe.each(links)('%s', (_name, open) => {
   });
 
   test('reports reach everybody, and a farewell also who comes too late', async () => {
-    const present = [await joined(alpha), await joined(beta)];
+    const present = [await fixture.joined(alpha), await fixture.joined(beta)];
     fixture.desk.announce('report', { round });
     const [first, second] = await Promise.all(present.map((site) => site.notice('report')));
     expect(first).toEqual(second);
@@ -143,7 +135,7 @@ describe.each(links)('%s', (_name, open) => {
   });
 
   test('a closed desk ends its connections and takes no more', async () => {
-    const site = await joined();
+    const site = await fixture.joined();
     const lost = site.lost();
     fixture.desk.close();
     await lost;
@@ -153,7 +145,7 @@ describe.each(links)('%s', (_name, open) => {
   });
 
   test('a request without a connection is CONNECTION_LOST', async () => {
-    const site = await joined();
+    const site = await fixture.joined();
     await site.close();
     await expect(site.raw({ type: 'fetch', sha256: modelHash, offset: 0 })).rejects.toThrow(
       withCode('CONNECTION_LOST'),

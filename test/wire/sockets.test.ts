@@ -11,10 +11,10 @@ import { ParleyError } from '../../shared/errors.ts';
 import { chunkBytes, type Notice } from '../../shared/protocol/messages.ts';
 import { protocolVersion } from '../../shared/protocol/plan.ts';
 import type { CoordinatorPort, Peer } from '../../shared/protocol/transport.ts';
+import { withCode } from '../support/with-code.ts';
 import { about, type Fixture, openFixture, uploadBy } from './fixture.ts';
 import { alpha, joinSite } from './site.ts';
 
-const withCode = (code: string): unknown => expect.objectContaining({ code });
 const local = { port: 0, host: '127.0.0.1' };
 const challenge: Notice = { type: 'challenge', protocolVersion, run: about.run, nonce: '0'.repeat(64) };
 

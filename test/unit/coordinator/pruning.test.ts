@@ -1,87 +1,19 @@
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openLedger } from '../../../client/ledger.ts';
-import { optimizerFrom, storedMask, storedModel } from '../../../coordinator/checkpoint.ts';
-import { protectionOf } from '../../../coordinator/config.ts';
+import { storedMask, storedModel } from '../../../coordinator/checkpoint.ts';
 import { openStore } from '../../../coordinator/store/store.ts';
-import { layoutOf, numParams } from '../../../shared/model/layout.ts';
-import { ModelSpec } from '../../../shared/model/spec.ts';
-import { Notice } from '../../../shared/protocol/messages.ts';
-import { Plan } from '../../../shared/protocol/plan.ts';
+import { layoutOf } from '../../../shared/model/layout.ts';
+import type { Plan } from '../../../shared/protocol/plan.ts';
 import type { RoundReport } from '../../../shared/protocol/report.ts';
-import type { Connect } from '../../../shared/protocol/transport.ts';
 import type { Sha256 } from '../../../shared/units.ts';
-import {
-  aFederationConfig,
-  publicShard,
-  runTiny,
-  type SiteChange,
-  type SiteFiles,
-  siteFiles,
-  type TinyRun,
-} from '../../support/a-run.ts';
-import { figures } from '../../support/heard-plans.ts';
-import { refusalOf, temporaryFolder } from '../../support/temporary.ts';
-
-const model = {
-  inputShape: [2],
-  layers: [{ type: 'dense', units: 12, activation: 'tanh' }],
-  output: { type: 'sigmoid' },
-};
-const spec = ModelSpec.parse(model);
-const params = numParams(spec);
-const steps = { firstRound: 0, recoveryRounds: 2, share: 0.5 };
-
-function aRun(change: Record<string, unknown> = {}, site: SiteChange = {}): TinyRun {
-  const folder = temporaryFolder();
-  return {
-    directory: join(folder, 'run'),
-    sites: ['east', 'north'].map((name) => siteFiles(folder, name, site)),
-    federation: aFederationConfig({ model, rounds: 5, pruning: { steps }, ...change }),
-  };
-}
-
-function withPlans(plans: Map<number, Plan>): NonNullable<TinyRun['between']> {
-  return (_, connect): Connect =>
-    (port) =>
-      connect({
-        ...port,
-        notice: (message) => {
-          const notice = Notice.parse(message);
-          if (notice.type === 'plan') {
-            const plan = Plan.parse(JSON.parse(notice.signed.body));
-            plans.set(plan.round, plan);
-          }
-          port.notice(message);
-        },
-      });
-}
-
-interface Opened {
-  readonly parameters: (hash: Sha256) => Float32Array;
-  readonly flags: (report: RoundReport) => Uint8Array;
-  readonly moments: readonly Float64Array[];
-  readonly close: () => Promise<void>;
-}
+import { runTiny, type SiteFiles } from '../../support/a-run.ts';
+import { figures, withPlans } from '../../support/heard-plans.ts';
+import { refusalOf } from '../../support/temporary.ts';
+import { aPruningRun, expectZeroWhere, opened, params, spec } from './pruned-run.ts';
 
 /** Parameters that the plan of a round keeps. */
 const keptIn = (reports: readonly RoundReport[], round: number): number =>
   reports[round - 1]?.pruning?.kept ?? params;
-
-async function opened(run: TinyRun): Promise<Opened> {
-  const store = await openStore(run.directory);
-  const { first, second } = optimizerFrom((await store.optimizer())!);
-  return {
-    parameters: (hash) => storedModel(store, hash, spec).parameters,
-    flags: ({ pruning }) => storedMask(store, pruning?.maskSha256, spec)!.mask.flags,
-    moments: [first, second],
-    close: () => store.close(),
-  };
-}
-
-function expectZeroWhere(flags: Uint8Array, values: ArrayLike<number>): void {
-  for (const [i, flag] of flags.entries()) if (flag === 0) expect(values[i]).toBe(0);
-}
 
 function maskOf({ pruning }: RoundReport): { readonly sha256: Sha256; readonly kept: number } {
   return { sha256: pruning!.maskSha256!, kept: pruning!.kept };
@@ -106,7 +38,7 @@ describe('a run that prunes', () => {
   test('keeps what it prunes at zero, asks for the rest alone, and says what that saves', async () => {
     const plans = new Map<number, Plan>();
     const audit = { fraction: 0.6, referenceFraction: 0.1, canaries: { directions: 2 } };
-    const run = aRun({ local }, { client: { audit } });
+    const run = aPruningRun({ local }, { client: { audit } });
     const { outcome, reports } = await runTiny({ ...run, between: withPlans(plans) });
     expect(outcome).toBe('finished');
     const { flags, parameters, moments, close } = await opened(run);
@@ -138,8 +70,8 @@ describe('a run that prunes', () => {
   });
 
   test('costs the epsilon of a run that does not', async () => {
-    const pruning = await runTiny(aRun());
-    const plain = await runTiny(aRun({ pruning: undefined }));
+    const pruning = await runTiny(aPruningRun());
+    const plain = await runTiny(aPruningRun({ pruning: undefined }));
     expect(pruning.reports.map(({ epsilon }) => epsilon)).toEqual(
       plain.reports.map(({ epsilon }) => epsilon),
     );
@@ -147,7 +79,7 @@ describe('a run that prunes', () => {
 
   test('shows leakage and losses of the model before and after each step', async () => {
     const unprotected = { protection: { type: 'none' }, local: { ...local, epochs: 8 } };
-    const { reports } = await runTiny(aRun(unprotected, { policy: { allowUnprotected: true } }));
+    const { reports } = await runTiny(aPruningRun(unprotected, { policy: { allowUnprotected: true } }));
     for (const { pruning, audit, utility } of [reports[0]!, reports[2]!]) {
       const { before, after } = pruning!.step!;
       expect(after.user).toEqual(audit.user);
@@ -158,7 +90,7 @@ describe('a run that prunes', () => {
       expect(before).not.toEqual(after);
     }
     const plain = await runTiny(
-      aRun({ ...unprotected, pruning: undefined, rounds: 1 }, { policy: { allowUnprotected: true } }),
+      aPruningRun({ ...unprotected, pruning: undefined, rounds: 1 }, { policy: { allowUnprotected: true } }),
     );
     const [unpruned] = plain.reports;
     const step = reports[0]!.pruning!.step!;
@@ -168,8 +100,8 @@ describe('a run that prunes', () => {
   });
 
   test('goes on after a restart as if there had been none', async () => {
-    const { reports } = await runTiny(aRun());
-    const stopped = aRun();
+    const { reports } = await runTiny(aPruningRun());
+    const stopped = aPruningRun();
     const abort = new AbortController();
     const onReport = (): void => {
       abort.abort();
@@ -180,7 +112,7 @@ describe('a run that prunes', () => {
 
   test('starts under a public mask where it is told to, and comes back to it after a restart', async () => {
     const pruning = { scope: 'per-tensor', biases: true, initialShare: 0.5 };
-    const run = aRun({ pruning, rounds: 2 });
+    const run = aPruningRun({ pruning, rounds: 2 });
     const abort = new AbortController();
     const onReport = (): void => {
       abort.abort();
@@ -201,67 +133,5 @@ describe('a run that prunes', () => {
     expect(plans.get(1)?.mask).toMatchObject({ sha256: initialMaskSha256, kept: 25 });
     expect(reports[0]?.defences).toEqual([{ type: 'sparsity-mask', class: 'per-user' }]);
     await store.close();
-  });
-
-  test('is rolled back to an earlier version with the mask of that version', async () => {
-    const leakage = [{ figure: 'user-auc', limit: 0, action: 'roll-back' }];
-    const plans = new Map<number, Plan>();
-    const run = aRun({ leakage, maxRollBacks: 1, rounds: 4 });
-    const { reports } = await runTiny({ ...run, between: withPlans(plans) });
-    expect(reports[0]?.pruning?.step?.pruned).toBe(18);
-    expect(reports[0]?.rolledBackTo?.version).toBe(0);
-    expect(plans.get(1)?.mask).toBeUndefined();
-    expect(plans.get(1)?.model.sha256).toBe(plans.get(0)?.model.sha256);
-    expect(reports[1]?.pruning).toMatchObject({ kept: params, sparsity: 0 });
-  });
-
-  test('prunes the average that it hands over too', async () => {
-    const run = aRun({ averaging: { decay: 0.5 }, rounds: 4 });
-    const { reports } = await runTiny(run);
-    const { flags, parameters, close } = await opened(run);
-    for (const report of reports) {
-      expectZeroWhere(flags(report), parameters(report.modelSha256));
-      expectZeroWhere(flags(report), parameters(report.iterateSha256!));
-      expect(report.modelSha256 === report.iterateSha256).toBe(report.round === 0);
-    }
-    await close();
-  });
-});
-
-test('prunes the student that it hands over too, which does not grow back', async () => {
-  const run = aRun({ distillation: { learningRate: 0.5 }, rounds: 4 });
-  const { reports } = await runTiny({ ...run, publicShard });
-  const { flags, parameters, close } = await opened(run);
-  for (const report of reports) expectZeroWhere(flags(report), parameters(report.modelSha256));
-  expect(reports.at(-1)?.pruning?.sparsity).toBeGreaterThan(0.3);
-  await close();
-});
-
-describe('pruning that would break a promise or do nothing is refused with the reason', () => {
-  const banded = { type: 'user-dp-banded', clipNorm: 0.5, minSeparation: 2, delta: 1e-5, noiseMultiplier: 2 };
-  test.each([
-    [{ pruning: { steps }, protection: banded }, 'its noise is correlated over rounds'],
-    [{ pruning: { steps: { ...steps, recoveryRounds: 5 } } }, 'no step would be taken'],
-    [{ pruning: { steps, initialShare: 0.9 } }, 'no step would be taken'],
-    [{ pruning: { steps, outputLayer: false }, model: { ...model, layers: [] } }, 'has nothing to prune'],
-  ])('%j', (change, reason) => {
-    const config = aFederationConfig({ model, rounds: 5, ...change });
-    expect(() => protectionOf(config)).toThrow(reason);
-  });
-
-  test('and so is a plan with a mask under correlated noise, at the site', async () => {
-    const plans = new Map<number, Plan>();
-    await runTiny({
-      ...aRun({ protection: banded, pruning: undefined, rounds: 2 }),
-      between: withPlans(plans),
-    });
-    const mask = { sha256: '0'.repeat(64), sizeBytes: 100, kept: 5 };
-    expect(Plan.safeParse({ ...plans.get(0), mask }).error?.issues[0]?.message).toContain(
-      'correlated over rounds takes no mask',
-    );
-  });
-
-  test('a schedule without steps or share is none', () => {
-    expect(() => aFederationConfig({ pruning: {} })).toThrow('nothing is ever pruned');
   });
 });

@@ -16,8 +16,8 @@ import {
   updateBytes,
 } from '../../../shared/protocol/payloads.ts';
 import { decodeTensors, encodeTensors } from '../../../shared/protocol/safetensors.ts';
+import { withCode } from '../../support/with-code.ts';
 
-const withCode = (code: string): unknown => expect.objectContaining({ code });
 const finiteFloats = (length: number) =>
   fc.float32Array({ minLength: length, maxLength: length, noNaN: true, noDefaultInfinity: true });
 

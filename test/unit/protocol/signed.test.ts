@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { identityFrom } from '../../../shared/crypto/identity.ts';
 import { signedChars } from '../../../shared/protocol/messages.ts';
 import { opened, sealed } from '../../../shared/protocol/signed.ts';
+import { withCode } from '../../support/with-code.ts';
 
 const identity = identityFrom(new Uint8Array(32).fill(1));
 const schema = z.strictObject({ round: z.number(), note: z.string() });
-const withCode = (code: string): unknown => expect.objectContaining({ code });
 
 describe('signed texts', () => {
   test('open to the value that was sealed, under the same purpose and key', () => {

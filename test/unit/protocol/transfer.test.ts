@@ -8,8 +8,8 @@ import { chunkBytes, type Receipt, type Reply, type Request } from '../../../sha
 import { sealed } from '../../../shared/protocol/signed.ts';
 import { RoundIndex, RunId, SiteId } from '../../../shared/units.ts';
 import { position } from '../../support/ledger-positions.ts';
+import { withCode } from '../../support/with-code.ts';
 
-const withCode = (code: string): unknown => expect.objectContaining({ code });
 const bytes = Uint8Array.from({ length: chunkBytes + 100 }, (_, i) => i % 251);
 const hash = sha256(bytes);
 const wanted = { sha256: hash, sizeBytes: bytes.length };
