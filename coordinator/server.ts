@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { Server, type Socket } from 'socket.io';
 import { ParleyError } from '../shared/errors.ts';
 import { isLoopback } from '../shared/protocol/loopback.ts';
 import { chunkBytes } from '../shared/protocol/messages.ts';
 import type { CoordinatorPort } from '../shared/protocol/transport.ts';
+import { createTlsServer } from './tls-server.ts';
 
 export interface ListenOptions {
   /** 0 takes any free port. */
@@ -23,7 +23,7 @@ const headerBytes = 16 * 1024;
  * Put the desk behind socket.io over WebSocket: no compression, no upgrades, no recovery, no browsers, messages no larger
  * than one chunk and its header.
  *
- * @throws INSECURE_URL for a host beyond loopback without TLS; PORT_IN_USE.
+ * @throws INSECURE_URL for a host beyond loopback without TLS; CONFIG_INVALID as {@link createTlsServer}; PORT_IN_USE.
  */
 export async function listen(options: ListenOptions): Promise<{ port: number; close(): Promise<void> }> {
   const { port, host, tls, core } = options;
@@ -32,7 +32,7 @@ export async function listen(options: ListenOptions): Promise<{ port: number; cl
       'INSECURE_URL',
       `listening on ${host} needs TLS: give a certificate and key, or listen on 127.0.0.1 behind a TLS proxy`,
     );
-  const server = tls ? createTlsServer({ ...tls, minVersion: 'TLSv1.3' }) : createServer();
+  const server = tls ? createTlsServer(tls) : createServer();
   const io = new Server(server, {
     transports: ['websocket'],
     allowUpgrades: false,

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { type ErrorCode, ParleyError } from '../../shared/errors.ts';
 import { parsedJson } from '../../shared/protocol/json.ts';
 import { isLoopback } from '../../shared/protocol/loopback.ts';
@@ -10,6 +9,7 @@ import {
   type PredictionReply,
   predictionPaths,
 } from '../../shared/protocol/predictions.ts';
+import { createTlsServer } from '../tls-server.ts';
 
 /** What the server is made of. */
 export interface ServeOptions {
@@ -29,14 +29,14 @@ export interface ServeOptions {
 /** A server that listens. */
 export interface Served {
   readonly port: number;
-  /** Answers what it has begun, and ends. */
+  /** Answers the requests that have come in whole, hangs up on everybody, and ends. */
   readonly close: () => Promise<void>;
 }
 
 /**
  * Put an endpoint behind HTTP: JSON in, JSON out, a key in the header `Authorization: Bearer`.
  *
- * @throws INSECURE_URL for a host beyond loopback without TLS; PORT_IN_USE.
+ * @throws INSECURE_URL for a host beyond loopback without TLS; CONFIG_INVALID as {@link createTlsServer}; PORT_IN_USE.
  */
 export async function serveHttp(options: ServeOptions): Promise<Served> {
   const { host, port, tls } = options;
@@ -49,10 +49,16 @@ export async function serveHttp(options: ServeOptions): Promise<Served> {
     ...{ requestTimeout: 60_000, headersTimeout: 10_000 },
     ...{ keepAliveTimeout: 60_000, maxHeaderSize: 8192 },
   };
-  const server = tls
-    ? createTlsServer({ ...tls, ...limits, minVersion: 'TLSv1.3' })
-    : createServer({ ...limits });
+  const server = tls ? createTlsServer(tls, limits) : createServer({ ...limits });
+  const connections = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+  const answering = new Set<ServerResponse>();
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    answering.add(response);
+    response.once('close', () => answering.delete(response));
     void reply(options, request).then(({ status, body }) => {
       send(response, status, body);
     });
@@ -69,13 +75,18 @@ export async function serveHttp(options: ServeOptions): Promise<Served> {
   const address = server.address() as AddressInfo;
   return {
     port: address.port,
-    close: () =>
-      new Promise((resolve) => {
+    close: async () => {
+      const closed = new Promise<void>((resolve) => {
         server.close(() => {
           resolve();
         });
-        server.closeIdleConnections();
-      }),
+      });
+      const whole = [...answering].filter(({ req }) => req.complete);
+      await Promise.all(whole.map((response) => new Promise((resolve) => response.once('close', resolve))));
+      // Else whoever connects and is silent, or sends a request without an end, would keep the server from ending.
+      for (const socket of connections) socket.destroy();
+      await closed;
+    },
   };
 }
 
