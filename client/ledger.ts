@@ -6,7 +6,7 @@ import type { LedgerPosition } from '../shared/protocol/ledger-position.ts';
 import type { RoundIndex, RunId, Sha256 } from '../shared/units.ts';
 import { type Chain, checkedChain, extended, headOf, holds, type LedgerRecord } from './ledger-chain.ts';
 import { inspectDatabase, type LedgerFile, openDatabase, type Tables } from './ledger-database.ts';
-import { drawnOnce } from './ledger-drawn.ts';
+import { drawnOnce, keptHash } from './ledger-drawn.ts';
 import { assertReachesMark, readMark, writeMark } from './ledger-mark.ts';
 import * as store from './ledger-store.ts';
 import { type EligibleUsers, type PackedUsers, packUsers, type UserWeights } from './ledger-users.ts';
@@ -75,6 +75,8 @@ export interface SiteLedger extends LedgerView {
   roles(run: RunId, flip: () => Int32Array): Promise<Int32Array>;
   /** The mislabelled canaries of a run, drawn and kept in the same way. */
   mislabelled(run: RunId, draw: () => Int32Array): Promise<Int32Array>;
+  /** Hash of the table whose users a run's roles are of: the given one, kept, when there is none yet. */
+  table(run: RunId, sha256: Sha256): Promise<Sha256>;
   close(): Promise<void>;
 }
 
@@ -202,6 +204,7 @@ function ledgerOn({ db, close }: LedgerFile, opened: Opened): SiteLedger {
     },
     roles: (run, flip) => drawnOnce(db, run, flip),
     mislabelled: (run, draw) => drawnOnce(db, `${run} mislabelled`, draw),
+    table: (run, hash) => keptHash(db, `${run} table`, hash),
     close,
   };
 }

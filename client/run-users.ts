@@ -1,5 +1,7 @@
+import { lengthPrefixed, sha256 } from '../shared/crypto/encoding.ts';
 import { numUsers, type Shard } from '../shared/data/shard.ts';
-import type { RunId } from '../shared/units.ts';
+import { ParleyError } from '../shared/errors.ts';
+import type { RunId, Sha256 } from '../shared/units.ts';
 import {
   type AuditRoles,
   type AuditUsers,
@@ -33,7 +35,8 @@ export interface RunUsers {
 
 /**
  * The users of a run: audit coins and canaries are drawn once, kept in the ledger, and the same after a restart. The same
- * object again for the same shard and run, so that nothing of its size is copied every round.
+ * object again for the same shard and run, so that nothing of its size is copied every round. Throws RUN_MISMATCH where the
+ * table is another one than the run began with.
  */
 export async function usersOf(run: RunId, site: SiteBeforeCoins, audit: AuditUsers): Promise<RunUsers> {
   const before = known.get(site.shard);
@@ -47,12 +50,36 @@ const known = new WeakMap<Shard, { readonly run: RunId; readonly users: RunUsers
 
 async function drawnUsers(run: RunId, site: SiteBeforeCoins, audit: AuditUsers): Promise<RunUsers> {
   const { shard, ledger, rng } = site;
+  await assertSameTable(run, site);
   const flip = (): Int32Array => packRoles(rolesFor(run, site, audit));
   const own = unpackRoles(await ledger.roles(run, flip));
   const draw = (): Int32Array =>
     packMislabelled(drawMislabelled(shard, own, audit, rng.fork('mislabelled canaries')));
   const mislabelled = unpackMislabelled(await ledger.mislabelled(run, draw));
   return withCanaries(site, { own, mislabelled, freshFraction: audit.freshFraction });
+}
+
+/**
+ * Roles are kept by the users' places in the table: in another one they would be other people's, whose signals would leave the site
+ * outside any promise.
+ */
+async function assertSameTable(run: RunId, { shard, ledger }: SiteBeforeCoins): Promise<void> {
+  const hash = tableHash(shard);
+  if ((await ledger.table(run, hash)) === hash) return;
+  throw new ParleyError(
+    'RUN_MISMATCH',
+    `the site's table is not the one that its audit roles in run ${run} were drawn for: its users, their order, how many records they ` +
+      'have or the labels of these have changed. Put the table of the beginning back, or wait for the next run',
+  );
+}
+
+/** Of what roles, rosters and signals rest on; values of features may be corrected during a run. */
+function tableHash({ userIds, userOffsets, labels }: Shard): Sha256 {
+  return sha256(lengthPrefixed([JSON.stringify(userIds), bytesOf(userOffsets), bytesOf(labels)]));
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** A site's own users with their roles and the canaries that were drawn for a run, put together. */
