@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Server, type Socket } from 'socket.io';
 import { ParleyError } from '../shared/errors.ts';
 import { isLoopback } from '../shared/protocol/loopback.ts';
 import { chunkBytes } from '../shared/protocol/messages.ts';
 import type { CoordinatorPort } from '../shared/protocol/transport.ts';
+import { bound } from './bound.ts';
 import { createTlsServer } from './tls-server.ts';
 
 export interface ListenOptions {
@@ -23,7 +23,7 @@ const headerBytes = 16 * 1024;
  * Put the desk behind socket.io over WebSocket: no compression, no upgrades, no recovery, no browsers, messages no larger
  * than one chunk and its header.
  *
- * @throws INSECURE_URL for a host beyond loopback without TLS; CONFIG_INVALID as {@link createTlsServer}; PORT_IN_USE.
+ * @throws INSECURE_URL for a host beyond loopback without TLS; CONFIG_INVALID as {@link createTlsServer}; what `bound` throws.
  */
 export async function listen(options: ListenOptions): Promise<{ port: number; close(): Promise<void> }> {
   const { port, host, tls, core } = options;
@@ -52,10 +52,7 @@ export async function listen(options: ListenOptions): Promise<{ port: number; cl
   io.on('connection', (socket) => {
     serve(socket, core);
   });
-  await bound(server, port, host);
-  // The address of a bound TCP server is an AddressInfo; a string stands for a pipe only.
-  const address = server.address() as AddressInfo;
-  return { port: address.port, close: () => io.close() };
+  return { port: await bound(server, port, host), close: () => io.close() };
 }
 
 function serve(socket: Socket, core: CoordinatorPort): void {
@@ -89,15 +86,4 @@ function asRequest(event: string, args: readonly unknown[]): { message: unknown;
 
 function isFunction(value: unknown): value is Acknowledge {
   return typeof value === 'function';
-}
-
-function bound(server: ReturnType<typeof createServer>, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const isTaken = cause.code === 'EADDRINUSE' || cause.code === 'EACCES';
-      const detail = `${host}:${port} cannot be listened on (${cause.code ?? cause.message}): choose another port`;
-      reject(isTaken ? new ParleyError('PORT_IN_USE', detail, { cause }) : cause);
-    });
-    server.listen(port, host, resolve);
-  });
 }

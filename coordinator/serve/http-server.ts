@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type ErrorCode, ParleyError } from '../../shared/errors.ts';
 import { parsedJson } from '../../shared/protocol/json.ts';
 import { isLoopback } from '../../shared/protocol/loopback.ts';
@@ -9,6 +9,7 @@ import {
   type PredictionReply,
   predictionPaths,
 } from '../../shared/protocol/predictions.ts';
+import { bound } from '../bound.ts';
 import { createTlsServer } from '../tls-server.ts';
 
 /** What the server is made of. */
@@ -36,7 +37,7 @@ export interface Served {
 /**
  * Put an endpoint behind HTTP: JSON in, JSON out, a key in the header `Authorization: Bearer`.
  *
- * @throws INSECURE_URL for a host beyond loopback without TLS; CONFIG_INVALID as {@link createTlsServer}; PORT_IN_USE.
+ * @throws INSECURE_URL for a host beyond loopback without TLS; CONFIG_INVALID as {@link createTlsServer}; what `bound` throws.
  */
 export async function serveHttp(options: ServeOptions): Promise<Served> {
   const { host, port, tls } = options;
@@ -63,18 +64,9 @@ export async function serveHttp(options: ServeOptions): Promise<Served> {
       send(response, status, body);
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const isTaken = cause.code === 'EADDRINUSE' || cause.code === 'EACCES';
-      const detail = `${host}:${port} cannot be listened on (${cause.code ?? cause.message}): choose another port`;
-      reject(isTaken ? new ParleyError('PORT_IN_USE', detail, { cause }) : cause);
-    });
-    server.listen(port, host, resolve);
-  });
-  // The address of a bound TCP server is an AddressInfo; a string stands for a pipe only.
-  const address = server.address() as AddressInfo;
+  const boundPort = await bound(server, port, host);
   return {
-    port: address.port,
+    port: boundPort,
     close: async () => {
       const closed = new Promise<void>((resolve) => {
         server.close(() => {
