@@ -1,7 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { io } from 'socket.io-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { socketConnect } from '../../client/connection.ts';
@@ -11,6 +7,7 @@ import { ParleyError } from '../../shared/errors.ts';
 import { chunkBytes, type Notice } from '../../shared/protocol/messages.ts';
 import { protocolVersion } from '../../shared/protocol/plan.ts';
 import type { CoordinatorPort, Peer } from '../../shared/protocol/transport.ts';
+import { canSign, selfSigned } from '../support/self-signed.ts';
 import { withCode } from '../support/with-code.ts';
 import { about, type Fixture, openFixture, uploadBy } from './fixture.ts';
 import { alpha, joinSite } from './site.ts';
@@ -185,29 +182,9 @@ describe('a connection', () => {
   });
 });
 
-const hasOpenssl = (() => {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
-describe.runIf(hasOpenssl)('with TLS', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'parley-tls-'));
-  const file = (name: string): string => join(directory, name);
-  execFileSync(
-    'openssl',
-    `req -x509 -newkey ed25519 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1`
-      .split(' ')
-      .concat('-keyout', file('key.pem'), '-out', file('cert.pem')),
-    { stdio: 'ignore' },
-  );
-  const tls = { cert: readFileSync(file('cert.pem'), 'utf8'), key: readFileSync(file('key.pem'), 'utf8') };
-  rmSync(directory, { recursive: true });
-
+describe.runIf(canSign)('with TLS', () => {
   test('a site that knows the certificate connects, one that does not cannot', async () => {
+    const tls = selfSigned();
     const fixture = await openFixture(async (core) => {
       const server = await listen({ ...local, tls, core });
       const connect = socketConnect({ url: `https://127.0.0.1:${server.port}`, ca: tls.cert });
