@@ -93,7 +93,7 @@ async function enoughAnswers(plan: Plan, collection: Collection<true>, run: RunC
       throw new ParleyError(
         'ROUND_QUORUM_LOST',
         `round ${plan.round}: ${answered} site(s) answered, ${plan.minSites} are needed` +
-          `${reasons.length > 0 ? `; ${reasons.join('; ')}` : ''}. Restart the run when the sites are back, or lower cohort.minSites`,
+          `${reasons.length > 0 ? `; ${reasons.join('; ')}` : ''}. Start the same command again when the sites are back, or begin a new run with a lower cohort.minSites`,
       );
     run.observer.note(
       `round ${plan.round}: ${answered} of ${plan.minSites} answers at the deadline; repeating the round`,

@@ -5,6 +5,7 @@ import { ParleyError } from '../shared/errors.ts';
 import type { Farewell } from '../shared/protocol/plan.ts';
 import { type Rng, secureRng } from '../shared/random/rng.ts';
 import type { RunId, SiteId } from '../shared/units.ts';
+import { assertCanBeAudited } from './auditable.ts';
 import { initialModel, storedMask, storedModel } from './checkpoint.ts';
 import { type FederationConfig, protectionOf } from './config.ts';
 import { createDesk, type Desk } from './desk.ts';
@@ -43,7 +44,7 @@ export interface CoordinatorOptions {
  * Run a federation to its end, or go on with the run that the directory holds.
  *
  * @throws CONFIG_INVALID when fewer sites are listed than a round needs, or public records are wanted and missing; RUN_MISMATCH when the directory holds a run of another configuration or
- * with other public records; DIRECTORY_UNWRITABLE; PORT_IN_USE;
+ * with other public records; RUN_NOT_FOUND when its database is damaged; DIRECTORY_UNWRITABLE, also when another coordinator leads it; PORT_IN_USE;
  * CALIBRATION_IMPOSSIBLE; and what enrolment and the rounds throw.
  */
 export async function runCoordinator(options: CoordinatorOptions): Promise<Outcome> {
@@ -117,6 +118,8 @@ async function enrolAndRun(options: Coordination & { run: RunId; desk: Desk }): 
   const begun = await store.manifest();
   const references = referenceModels(options.referenceModels ?? [], begun, options);
   const context = { ...options, sites, referenceModels: references, now: () => performance.now() };
+  // A finished round shows that it can be; sites that enrol later do not change that.
+  if ((await store.reports()).length === 0) assertCanBeAudited(context);
   const initial = begun
     ? {
         model: storedModel(store, begun.initialModelSha256, config.model),

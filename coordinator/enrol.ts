@@ -33,7 +33,7 @@ interface Enrolment {
  * @throws ROUND_QUORUM_LOST when fewer sites than `cohort.minSites` have enrolled at the deadline; INTERRUPTED.
  */
 export async function enrolSites(enrolment: Enrolment): Promise<ReadonlyMap<SiteId, EnrolledSite>> {
-  const { config, desk, sites, observer, signal } = enrolment;
+  const { config, desk, sites, store, observer, signal } = enrolment;
   const deadlineMs = config.deadlines.enrolMs;
   const enrolled = await collectRosters(enrolment);
   await desk.untilConnected([...enrolled.keys()], { deadlineMs, signal });
@@ -43,12 +43,15 @@ export async function enrolSites(enrolment: Enrolment): Promise<ReadonlyMap<Site
       'interrupted while the sites enrolled; start the same command again',
     );
   const present = desk.connected().filter((site) => enrolled.has(site));
-  if (present.length < config.cohort.minSites)
+  if (present.length < config.cohort.minSites) {
+    // With the manifest the configuration is the run's for good.
+    const lower = (await store.manifest()) ? 'begin a new run with a lower' : 'lower';
     throw new ParleyError(
       'ROUND_QUORUM_LOST',
       `${present.length} of ${sites.length} sites enrolled within ${deadlineMs} ms, ${config.cohort.minSites} are needed: ` +
-        'start the missing clients, or lower cohort.minSites',
+        `start the missing clients, or ${lower} cohort.minSites`,
     );
+  }
   for (const site of sites)
     if (!enrolled.has(site)) observer.note(`site ${site} did not enrol and takes no part in this run`);
   return grouped(new Map([...enrolled].sort(([a], [b]) => (a < b ? -1 : 1))), enrolment.run);

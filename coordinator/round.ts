@@ -1,6 +1,7 @@
 import type { RoundReport } from '../shared/protocol/report.ts';
 import { RoundIndex } from '../shared/units.ts';
 import { protectionAfter } from './aggregate/clip-norm.ts';
+import { announceReport } from './announce-report.ts';
 import { canaryScores } from './canaries.ts';
 import { optimizerBytes } from './checkpoint.ts';
 import { selectCohort } from './cohort.ts';
@@ -59,8 +60,8 @@ export async function runRound(before: RunState, run: RunContext): Promise<Finis
   const rollBacks = rollBacksAfter(before.rollBacks, report);
   const after = settled({ ...attacked, rollBacks }, report, run);
   await run.store.finish({ report, optimizer: optimizerBytes(after.optimizer), scores, canaries });
-  run.desk.announce('report', report);
   run.observer.report(report);
+  announceReport(report, run);
   return { after, report };
 }
 

@@ -67,9 +67,8 @@ export async function auditRound(
   options: AuditOptions,
   { rng, pause }: AuditMeans,
 ): Promise<Audit> {
-  const evidence = evidenceOfUsers(everyone, ordinaryUsers(everyone.population));
+  const evidence = ordinaryEvidence(everyone);
   const { population } = evidence;
-  assertAuditable(population);
   const scores = await scoresOf(evidence, asked(options), pause);
   const declared = declaredScores(scores, options);
   const { members, heldOut } = scoresByRole(population, declared);
@@ -114,6 +113,21 @@ export async function auditRound(
 }
 
 const drawnPoints = 100;
+
+/**
+ * Try whether an audit of such evidence has its people and its declared attack, without any figure.
+ *
+ * @throws CONFIG_INVALID as {@link auditRound}.
+ */
+export function assertMeasurable(everyone: Evidence, options: AuditOptions): void {
+  declaredScores(declaredAlone(ordinaryEvidence(everyone), options), options);
+}
+
+function ordinaryEvidence(everyone: Evidence): Evidence {
+  const evidence = evidenceOfUsers(everyone, ordinaryUsers(everyone.population));
+  assertAuditable(evidence.population);
+  return evidence;
+}
 
 function asked({ attack, attacks: named }: AuditOptions): 'all' | readonly AttackName[] {
   return named === 'all' ? named : [attack, ...named];
@@ -162,11 +176,15 @@ export async function mislabelledAttacks(
 /** The declared attack alone. Throws as {@link auditRound}. */
 export function declaredAttack(evidence: Evidence, options: AuditOptions): AttackResult {
   assertAuditable(evidence.population);
-  const scores = attacks[options.attack](evidence);
-  const of = isMeasured(scores)
-    ? { measured: new Map([[options.attack, scores]]), notMeasured: [] }
-    : { measured: new Map(), notMeasured: [{ attack: options.attack, reason: scores.notMeasured }] };
-  return evaluated(options.attack, scoresByRole(evidence.population, declaredScores(of, options)), options);
+  const scores = declaredScores(declaredAlone(evidence, options), options);
+  return evaluated(options.attack, scoresByRole(evidence.population, scores), options);
+}
+
+function declaredAlone(evidence: Evidence, { attack }: AuditOptions): AttackScores {
+  const scores = attacks[attack](evidence);
+  return isMeasured(scores)
+    ? { measured: new Map([[attack, scores]]), notMeasured: [] }
+    : { measured: new Map(), notMeasured: [{ attack, reason: scores.notMeasured }] };
 }
 
 /** Roles enter here, after the attack has scored every user. */
@@ -194,7 +212,7 @@ function declaredScores({ measured, notMeasured }: AttackScores, { attack }: Aud
   const reason = notMeasured.find((other) => other.attack === attack)?.reason ?? 'it was not run';
   throw new ParleyError(
     'CONFIG_INVALID',
-    `the declared attack ${attack} cannot be measured: ${reason}. Declare another one as audit.attack`,
+    `the declared attack ${attack} cannot be measured: ${reason}. Begin the run with another one as audit.attack, or with what it needs`,
   );
 }
 
@@ -209,7 +227,7 @@ function assertAuditable(population: AuditPopulation): void {
   if (members > 0 && heldOut > 0) return;
   throw new ParleyError(
     'CONFIG_INVALID',
-    `the audit has ${members} member and ${heldOut} held-out users and needs some of both: raise the share of audit users ` +
-      'at the sites, each of whom flips a fair coin between the two',
+    `the audit has ${members} member and ${heldOut} held-out users and needs some of both: raise audit.fraction at a site ` +
+      'and begin a new run in another directory; each audit user flips a fair coin between the two, once a run',
   );
 }

@@ -24,8 +24,9 @@ export interface DeclaredGroups {
 const mostCombinations = 200;
 
 /**
- * The groups that a roster declares: every value of every column; with `pairs` also every combination that occurs of two
- * different columns, in the order of the columns while there are at most 200 of them. Neighbourhoods are not combined.
+ * The groups that a roster declares: every value of every column that a member or a held-out user has; with `pairs` also every
+ * such combination of two different columns, in the order of the columns while there are at most 200 of them. Neighbourhoods are not
+ * combined.
  */
 export function declaredGroups(population: AuditPopulation, pairs: boolean): DeclaredGroups {
   const known = pairs ? withPairs : withoutPairs;
@@ -76,11 +77,13 @@ function single({ column, vocabulary, codes }: SubpopulationColumn, { roles }: A
     if (role === 'member') group?.members.push(user);
     if (role === 'held-out') group?.heldOut.push(user);
   });
-  return found.map((group) => ({
-    ...group,
-    members: Int32Array.from(group.members),
-    heldOut: Int32Array.from(group.heldOut),
-  }));
+  return found
+    .filter((group) => group.members.length + group.heldOut.length > 0)
+    .map((group) => ({
+      ...group,
+      members: Int32Array.from(group.members),
+      heldOut: Int32Array.from(group.heldOut),
+    }));
 }
 
 function combinations(

@@ -80,7 +80,10 @@ export function groupsTooSmall(subject: Subject): Finding {
   const small = audit.groups.filter((group) => group.status === 'not-testable');
   if (small.length === 0)
     return known('groups-not-testable', {
-      answer: audit.groups.length === 0 ? 'No group was declared.' : 'None: all declared groups were tested.',
+      answer:
+        audit.groups.length === 0
+          ? 'No group was declared.'
+          : 'None: every group that a member or held-out user is in was tested.',
       next: [declareGroups(subject)],
     });
   const listed = small.slice(0, 12).map((group) => `${groupName(group)}: ${plain(group.reason)}`);

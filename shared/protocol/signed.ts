@@ -19,6 +19,11 @@ export function sealed(identity: Identity, purpose: SigningPurpose, value: unkno
   return { body, signature: sign(identity, purpose, [body]) };
 }
 
+/** Whether a value's text is short enough to be signed. */
+export function isSignable(value: unknown): boolean {
+  return JSON.stringify(value).length <= signedChars;
+}
+
 /**
  * Check a signed text and parse it by its schema.
  *

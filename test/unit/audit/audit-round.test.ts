@@ -3,6 +3,7 @@ import { attackNames } from '../../../coordinator/audit/attacks.ts';
 import { AuditOptions, auditRound } from '../../../coordinator/audit/audit-round.ts';
 import { scoresByRole } from '../../../coordinator/audit/population.ts';
 import { AuditReport } from '../../../shared/protocol/audit-report.ts';
+import { isSignable } from '../../../shared/protocol/signed.ts';
 import { seededRng } from '../../../shared/random/rng.ts';
 import { auc } from '../../../shared/stats/roc.ts';
 import { Seed } from '../../../shared/units.ts';
@@ -42,6 +43,17 @@ describe('auditRound', () => {
     expect(single).toHaveLength(42);
     expect(new Set(report.groups.map(({ status }) => status))).toEqual(new Set(['tested', 'not-testable']));
     expect(report.worstGroup?.low).toBeLessThan(report.worstGroup?.high ?? 0);
+  });
+
+  test('says nothing of values that nobody has, and so stays short enough to be signed', async () => {
+    const columns = Array.from({ length: 6 }, () => 1000);
+    const sparse = evidenceOf(rng.fork('sparse'), { users: 400, columns });
+    const { report: short } = await auditRound(sparse, { ...options, attacks: [] }, means);
+    expect(short.groups.length).toBeGreaterThan(1000);
+    expect(short.groups.filter(({ members, heldOut }) => members + heldOut === 0)).toEqual([]);
+    expect(isSignable(short)).toBe(true);
+    const all = Array.from({ length: 6000 }, (_, index) => ({ ...short.groups[0], value: `value ${index}` }));
+    expect(isSignable({ ...short, groups: all })).toBe(false);
   });
 
   test('carries its controls and its curve', () => {

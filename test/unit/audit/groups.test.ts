@@ -67,7 +67,22 @@ describe('declaredGroups', () => {
         expect(new Map(pairs.map((group) => [group.value, users(group)]))).toEqual(expected);
         expect(pairs.filter(({ column }) => column !== 'site & ward')).toEqual([]);
         for (const { parent, value } of pairs) expect(value.startsWith(`${parent?.value} & `)).toBe(true);
-        expect(groups.length - pairs.length).toBe(9);
+      }),
+    );
+  });
+
+  test('every value that a member or a held-out user has is a group, and no other', () => {
+    fc.assert(
+      fc.property(anyPopulation, (given) => {
+        const expected = given.subpopulations.flatMap(({ column, vocabulary, codes }) =>
+          vocabulary.flatMap((value, code) =>
+            given.roles.some((role, user) => role !== 'reference' && codes[user] === code)
+              ? [`${column}=${value}`]
+              : [],
+          ),
+        );
+        const { groups } = declaredGroups(given, false);
+        expect(groups.map(({ column, value }) => `${column}=${value}`)).toEqual(expected);
       }),
     );
   });

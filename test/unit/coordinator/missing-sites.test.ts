@@ -62,7 +62,10 @@ describe('sites that do not answer', () => {
     const run = { directory, sites, federation: quick(), onNote: (text: string) => notes.push(text) };
     expect(await refusalOf(runTiny({ ...run, between: heldBack('north').between }))).toMatchObject({
       code: 'ROUND_QUORUM_LOST',
-      message: containing('round 0: 1 site(s) answered, 2 are needed'),
+      message: containing(
+        'round 0: 1 site(s) answered, 2 are needed. Start the same command again when the sites are back, or begin a new run with a ' +
+          'lower cohort.minSites',
+      ),
     });
     expect(notes).toEqual(['round 0: 1 of 2 answers at the deadline; repeating the round']);
     // What east sent for the lost round is what it sends when the round is taken up again.
@@ -120,7 +123,9 @@ describe('sites that do not answer', () => {
     const one = refusalOf(runTiny({ directory, sites, federation, started: sites.slice(0, 1) }));
     expect(await one).toMatchObject({
       code: 'ROUND_QUORUM_LOST',
-      message: containing('1 of 3 sites enrolled within 2000 ms, 2 are needed'),
+      message: containing(
+        '1 of 3 sites enrolled within 2000 ms, 2 are needed: start the missing clients, or lower cohort.minSites',
+      ),
     });
     const { outcome, reports, notes } = await runTiny({
       directory,
@@ -130,5 +135,10 @@ describe('sites that do not answer', () => {
     });
     expect([outcome, notes]).toEqual(['finished', ['site west did not enrol and takes no part in this run']]);
     expect(reports[0]?.sites.asked).toEqual(['east', 'north']);
+    // What has begun keeps its configuration.
+    const later = refusalOf(runTiny({ directory, sites, federation, started: sites.slice(0, 1) }));
+    expect(await later).toMatchObject({
+      message: containing('start the missing clients, or begin a new run with a lower cohort.minSites'),
+    });
   });
 });
