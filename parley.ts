@@ -170,7 +170,7 @@ program
   .option('--delta <number>', 'probability with which the promise may fail', real)
   .option('--sites <number>', 'number of sites: then also against model recipients', integer)
   .option('--answering-sites <number>', 'sites that answer each round (default: all)', integer)
-  .option('--colluding <number>', 'sites that tell recipients their noise (default: 1)', real)
+  .option('--colluding <number>', 'of --sites, those that tell recipients their noise (default: 1)', real)
   .option('--site <config>', "instead: what a site's policy and ledger leave for such a plan")
   .option('--json', 'one JSON object instead of text')
   .action(({ json, ...options }: Json & BudgetOptions & { site?: string }) =>

@@ -50,8 +50,8 @@ function wireOver(socket: Socket, port: ClientPort, replyWithinMs: number): Wire
       if (!isClosed && of === connection) port.notice(notice);
     });
   });
-  socket.on('connect_error', ({ message }) => {
-    if (!isClosed) port.lost(`the coordinator cannot be reached: ${message}`);
+  socket.on('connect_error', (error) => {
+    if (!isClosed) port.lost(`the coordinator cannot be reached: ${reasonOf(error)}`);
   });
   socket.on('disconnect', (reason) => {
     connection += 1;
@@ -79,6 +79,20 @@ function wireOver(socket: Socket, port: ClientPort, replyWithinMs: number): Wire
       return Promise.resolve();
     },
   };
+}
+
+/**
+ * Why no connection came about: of a WebSocket that failed, what it met (nobody listens, a certificate that is not trusted, an
+ * answer of something else), which socket.io keeps in an event beneath its own error.
+ */
+function reasonOf(error: Error): string {
+  const event: unknown = 'description' in error ? error.description : undefined;
+  const cause = typeof event === 'object' && event && 'error' in event ? event.error : undefined;
+  if (!(cause instanceof Error)) return error.message;
+  // Of a name with several addresses, all were tried.
+  const causes: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
+  const reasons = causes.map((one) => (one instanceof Error ? one.message : String(one)));
+  return reasons.filter(Boolean).join('; ') || error.message;
 }
 
 const secure = new Set(['https:', 'wss:']);

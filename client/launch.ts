@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { loadConfig, loadText } from '../shared/config.ts';
+import { federationPages, loadConfig } from '../shared/config.ts';
 import { Identity } from '../shared/crypto/identity.ts';
 import type { Farewell } from '../shared/protocol/plan.ts';
 import type { Connect } from '../shared/protocol/transport.ts';
 import { secureRng, seededRng } from '../shared/random/rng.ts';
+import { loadAuthority } from './authority.ts';
 import { type ClientObserver, runClient } from './client.ts';
 import { ClientConfig } from './config.ts';
 import { socketConnect } from './connection.ts';
@@ -37,13 +38,13 @@ export async function launchClient(
   { observer, signal, connect, readTable, mark }: Launch,
 ): Promise<Farewell> {
   const readText = (path: string): string => readFileSync(path, 'utf8');
-  const config = loadConfig(file, ClientConfig, readText);
+  const config = loadConfig(file, ClientConfig, readText, federationPages);
   const at = (path: string): string => resolve(dirname(file), path);
-  const policy = loadConfig(at(config.policy), SitePolicy, readText);
-  const identity = loadConfig(at(config.identity), Identity, readText);
+  const policy = loadConfig(at(config.policy), SitePolicy, readText, federationPages);
+  const identity = loadConfig(at(config.identity), Identity, readText, federationPages);
   const { url, ca, publicKey } = config.coordinator;
   const transport =
-    connect ?? socketConnect({ url, ca: ca === undefined ? undefined : loadText(at(ca), readText) });
+    connect ?? socketConnect({ url, ca: ca === undefined ? undefined : loadAuthority(at(ca), readText) });
   const shard = await loadSource(config.data, at, readTable);
   const publicShard = config.publicTable && (await loadSource(config.publicTable, at, readTable));
   const linked = linkedUsers(config, at, shard.userIds);

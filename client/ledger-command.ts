@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { loadConfig } from '../shared/config.ts';
+import { federationPages, loadConfig } from '../shared/config.ts';
 import { assertNever } from '../shared/errors.ts';
 import { roundsWithin } from '../shared/privacy/accounting/calibrate.ts';
 import type { LedgerEntry, MechanismEvent } from '../shared/privacy/accounting/event.ts';
@@ -53,9 +53,9 @@ export interface LedgerAnswer {
  */
 export async function ledgerCommand(configFile: string, what: 'verify' | 'show'): Promise<LedgerAnswer> {
   const readText = (path: string): string => readFileSync(path, 'utf8');
-  const config = loadConfig(configFile, ClientConfig, readText);
+  const config = loadConfig(configFile, ClientConfig, readText, federationPages);
   const at = (path: string): string => resolve(dirname(configFile), path);
-  const policy = loadConfig(at(config.policy), SitePolicy, readText);
+  const policy = loadConfig(at(config.policy), SitePolicy, readText, federationPages);
   const summary = await inspectLedger(at(config.ledger), async (view, db) => ({
     ledger: at(config.ledger),
     position: view.position(),

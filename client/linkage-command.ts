@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { loadConfig } from '../shared/config.ts';
+import { federationPages, loadConfig } from '../shared/config.ts';
 import { type KeyCheck, keyCheckOf, type LinkageKey, linkageKeyFrom } from '../shared/crypto/pseudonym.ts';
 import {
   LinkageKeyFile,
@@ -52,7 +52,7 @@ export async function writePseudonyms(
   configFile: string,
   out: string,
 ): Promise<{ readonly site: SiteId; readonly keyCheck: KeyCheck }> {
-  const config = loadConfig(configFile, ClientConfig, (path) => readFileSync(path, 'utf8'));
+  const config = loadConfig(configFile, ClientConfig, (path) => readFileSync(path, 'utf8'), federationPages);
   if (config.linkage === undefined)
     throw new ParleyError(
       'CONFIG_INVALID',

@@ -159,10 +159,11 @@ const reasonsToDecline: ReadonlySet<ErrorCode> = new Set([
 
 function assertFits(task: EnrolTask, { numFeatures, numClasses }: Shard): void {
   if (task.numFeatures === numFeatures && task.numClasses === numClasses) return;
+  const key = task.numFeatures === numFeatures ? 'output' : 'inputShape';
   throw new ParleyError(
     'WRONG_SHAPE',
     `the run's model takes ${task.numFeatures} features and tells ${task.numClasses} classes apart, this site's data have ` +
-      `${numFeatures} and ${numClasses}: use the data schema that the federation agreed on`,
+      `${numFeatures} and ${numClasses}: correct federation.model.${key}, or use the data schema that the federation agreed on`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { loadConfig } from '../shared/config.ts';
+import { federationPages, loadConfig } from '../shared/config.ts';
 import { ParleyError } from '../shared/errors.ts';
 import type { RunId } from '../shared/units.ts';
 import { unpackRoles } from './audit-roles.ts';
@@ -25,7 +25,7 @@ export interface SimulatedSite extends RunUsers {
  * its releases were dropped after the coordinator had confirmed them; FILE_NOT_FOUND, DATA_..., LEDGER_CORRUPT.
  */
 export async function openSimulatedSite(configFile: string, run: RunId): Promise<SimulatedSite> {
-  const config = loadConfig(configFile, ClientConfig, (path) => readFileSync(path, 'utf8'));
+  const config = loadConfig(configFile, ClientConfig, (path) => readFileSync(path, 'utf8'), federationPages);
   if (config.seed === undefined)
     throw new ParleyError(
       'CONFIG_INVALID',

@@ -14,7 +14,7 @@ import { FederationConfig } from './config.ts';
 import { enrolledFrom, grouped } from './enrol.ts';
 import { evidenceOf } from './observations.ts';
 import type { EnrolledSite, Observations } from './state.ts';
-import { openStore, type Store } from './store/store.ts';
+import { inspectStore, type Store } from './store/store.ts';
 import { restoredObservations, signalsOf } from './stored-signals.ts';
 
 /** A run that has ended, or paused, as its directory holds it: all that its audits were made of. */
@@ -28,13 +28,15 @@ export interface FinishedRun {
 }
 
 /**
- * Read a run directory again, to audit its newest model with other options or to take its scores elsewhere.
+ * Read a run directory again, to audit its newest model with other options or to take its scores elsewhere; also while the run
+ * goes on. Nothing in it is changed.
  *
- * @throws RUN_NOT_FOUND for a directory that holds no finished round; DIRECTORY_UNWRITABLE when its database cannot be opened.
+ * @throws RUN_NOT_FOUND for a directory that holds no finished round, or a damaged database; DIRECTORY_UNWRITABLE when its
+ * database cannot be opened.
  */
 export async function openFinishedRun(directory: string): Promise<FinishedRun> {
   if (!existsSync(join(directory, 'coordinator.sqlite'))) throw noRun(directory);
-  const store = await openStore(directory);
+  const store = inspectStore(directory);
   try {
     const manifest = await store.manifest();
     const reports = await store.reports();

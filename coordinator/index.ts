@@ -21,3 +21,4 @@ export { launchServe } from './serve/launch-serve.ts';
 export { listen } from './server.ts';
 export type { Observer } from './state.ts';
 export { prepareDirectory } from './store/files.ts';
+export { lockRun } from './store/lock.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { loadConfig, loadFile, loadText, type ReadText } from '../shared/config.ts';
+import { federationPages, loadConfig, loadFile, loadText, type ReadText } from '../shared/config.ts';
 import { Identity } from '../shared/crypto/identity.ts';
 import { dataSchemaOf } from '../shared/data/schema.ts';
 import type { Shard } from '../shared/data/shard.ts';
@@ -38,7 +38,7 @@ export function launchCoordinator(
     sites,
     directory,
     publicTable,
-  } = loadConfig(file, CoordinatorConfig, readText);
+  } = loadConfig(file, CoordinatorConfig, readText, federationPages);
   const at = (path: string): string => resolve(dirname(file), path);
   const keys = new Map(sites.map(({ id, publicKey }) => [id, publicKey]));
   if (keys.size < sites.length)
@@ -51,7 +51,7 @@ export function launchCoordinator(
     federation,
     referenceModels: federation.audit.referenceModels.map((path) => loadFile(at(path), readBytes)),
     publicShard: publicTable && (() => publicShard(publicTable, at, readText)),
-    identity: loadConfig(at(identity), Identity, readText),
+    identity: loadConfig(at(identity), Identity, readText, federationPages),
     sites: keys,
     directory: at(directory),
     rng: federation.seed === null ? secureRng() : seededRng(federation.seed),

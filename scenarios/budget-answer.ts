@@ -143,7 +143,11 @@ const CheckedOptions = z
     ({ sites, answeringSites, colluding }) =>
       sites !== undefined || (answeringSites === undefined && colluding === undefined),
     'give --sites with --answering-sites and --colluding',
-  );
+  )
+  .refine(({ sites = Infinity, colluding = 0 }) => colluding <= sites, {
+    path: ['colluding'],
+    error: 'more sites cannot collude than there are: give a number from 0 to that of --sites',
+  });
 
 type Checked = z.infer<typeof CheckedOptions>;
 

@@ -1,12 +1,15 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type CanaryOfRun, CanaryScores, canaryOfRun } from '../coordinator/index.ts';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { z } from 'zod';
+import { type CanaryOfRun, CanaryScores, canaryOfRun, lockRun } from '../coordinator/index.ts';
 import { ParleyError } from '../shared/errors.ts';
+import { faultsOf } from '../shared/faults.ts';
 import { parsedJson } from '../shared/protocol/json.ts';
 import { Manifest } from '../shared/protocol/manifest.ts';
 import { RoundReport } from '../shared/protocol/report.ts';
 import { reportHtml, seedsHtml } from './report/html.ts';
 import type { ReportedRun, SeedRun } from './report/run.ts';
+import type { BegunRun } from './same-scenario.ts';
 import { Scenario } from './scenario.ts';
 
 /**
@@ -24,13 +27,12 @@ export function readRun(directory: string): ReportedRun {
     );
   };
   const manifest = Manifest.safeParse(parsedJson(text('manifest.json')));
-  if (!manifest.success) throw unreadable(join(directory, 'manifest.json'), manifest.error.message);
+  if (!manifest.success) throw unreadable(join(directory, 'manifest.json'), manifest.error);
   const lines = text('rounds.jsonl').split('\n').filter(Boolean);
   const reports = lines.map((line, index) => {
     const report = RoundReport.safeParse(parsedJson(line));
-    if (!report.success)
-      throw unreadable(`${join(directory, 'rounds.jsonl')}, line ${index + 1}`, report.error.message);
-    return report.data;
+    if (report.success) return report.data;
+    throw unreadable(`${join(directory, 'rounds.jsonl')}, line ${index + 1}`, report.error);
   });
   return { manifest: manifest.data, reports };
 }
@@ -47,9 +49,23 @@ export function readCanary(directory: string): CanaryOfRun | undefined {
     lines.map((line, index) => {
       const scores = CanaryScores.safeParse(parsedJson(line));
       if (scores.success) return scores.data;
-      throw unreadable(`${file}, line ${index + 1}`, scores.error.message);
+      throw unreadable(`${file}, line ${index + 1}`, scores.error);
     }),
   );
+}
+
+/** The run that has begun in a directory; undefined where none has, and everything may still be corrected. */
+export function begunRun(directory: string): BegunRun | undefined {
+  if (!existsSync(join(directory, 'manifest.json'))) return undefined;
+  const value = (name: string): unknown => {
+    const file = join(directory, name);
+    return existsSync(file) ? parsedJson(readFileSync(file, 'utf8')) : undefined;
+  };
+  return {
+    directory,
+    scenario: Scenario.safeParse(value('scenario.json')).data,
+    seed: Manifest.safeParse(value('manifest.json')).data?.seed,
+  };
 }
 
 /** The scenario of a simulation, as its directory keeps it. Throws RUN_NOT_FOUND. */
@@ -76,12 +92,16 @@ export function writeSeedsReport(directory: string, runs: readonly SeedRun[]): s
   return written(directory, seedsHtml(runs));
 }
 
-/** Remove an earlier run; a directory that holds something else is left alone. Throws DIRECTORY_UNWRITABLE then. */
+/** Remove an earlier run; one that is in use, and a directory that holds something else, is left alone. Throws DIRECTORY_UNWRITABLE then. */
 export function clearRun(directory: string): void {
   clearDirectory(directory, ['coordinator.sqlite', 'sites', 'seeds.json']);
 }
 
-/** Remove a directory that holds any file or folder of these names. Throws DIRECTORY_UNWRITABLE when it holds none. */
+/**
+ * Remove a directory that holds any file or folder of these names, with all runs in it.
+ *
+ * @throws DIRECTORY_UNWRITABLE when it holds none, or a run in it is in use; nothing is removed then.
+ */
 export function clearDirectory(directory: string, marks: readonly string[]): void {
   if (!existsSync(directory)) return;
   if (!marks.some((name) => existsSync(join(directory, name))))
@@ -89,7 +109,27 @@ export function clearDirectory(directory: string, marks: readonly string[]): voi
       'DIRECTORY_UNWRITABLE',
       `${directory} exists and holds no run of ours: it is not overwritten; give another --out`,
     );
-  rmSync(directory, { recursive: true });
+  const locks: (() => void)[] = [];
+  try {
+    for (const run of runsIn(directory)) locks.push(lockRun(run));
+    rmSync(directory, { recursive: true });
+  } finally {
+    for (const unlock of locks) unlock();
+  }
+}
+
+/** Folders of runs in a directory: itself, one for each seed, those of a sweep or of shadow federations. */
+function runsIn(directory: string): readonly string[] {
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+  return files
+    .filter((file) => basename(file) === 'coordinator.sqlite')
+    .map((file) => join(directory, dirname(file)));
+}
+
+/** Write a value as JSON so that a reader finds the file whole or not at all. */
+export function writeWhole(file: string, value: unknown): void {
+  writeFileSync(`${file}.tmp`, `${JSON.stringify(value, null, 2)}\n`);
+  renameSync(`${file}.tmp`, file);
 }
 
 function written(directory: string, html: string): string {
@@ -98,6 +138,10 @@ function written(directory: string, html: string): string {
   return file;
 }
 
-function unreadable(where: string, why: string): ParleyError {
-  return new ParleyError('RUN_NOT_FOUND', `${where} does not fit this version's schema: ${why}`);
+function unreadable(where: string, error: z.ZodError): ParleyError {
+  return new ParleyError(
+    'RUN_NOT_FOUND',
+    `${where} does not fit this version's schema: ${faultsOf(error, 'its content').join('; ')}. It is a copy of what coordinator.sqlite ` +
+      'holds: start the run by the same command again, which writes it anew; a run of another version needs that version',
+  );
 }

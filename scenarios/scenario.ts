@@ -65,6 +65,12 @@ const ScenarioData = z.discriminatedUnion('type', [
 ]);
 export type ScenarioData = z.infer<typeof ScenarioData>;
 
+/** One run for each; the same one twice would give one run and count it as two. */
+export const Seeds = z
+  .array(Seed)
+  .min(1)
+  .refine((seeds) => new Set(seeds).size === seeds.length, 'a seed is there twice: give each once');
+
 /** A scenario file: a federation, its sites and their data, repeatable from a seed. */
 export const Scenario = z.strictObject({
   federation: FederationConfig.omit({ seed: true, arrivalChecks: true }),
@@ -78,13 +84,13 @@ export const Scenario = z.strictObject({
   /** Sites that claim protection and break it, to show whether the audits notice; releases are then noted, not refused. */
   redTeam: RedTeam.optional(),
   /** One run for each seed; a report over several puts mean and standard deviation beside published figures. */
-  seeds: z.array(Seed).min(1).prefault([1]),
+  seeds: Seeds.prefault([1]),
 });
 export type Scenario = z.infer<typeof Scenario>;
 
 /** A scenario with the paths of schema and reference models made absolute. Throws FILE_NOT_FOUND, CONFIG_INVALID. */
 export function loadScenario(file: string): Scenario {
-  const scenario = loadConfig(file, Scenario, (path) => readFileSync(path, 'utf8'));
+  const scenario = loadConfig(file, Scenario, (path) => readFileSync(path, 'utf8'), 'docs/scenarios.md');
   const at = (path: string): string => resolve(dirname(file), path);
   const { data, federation } = scenario;
   const audit = { ...federation.audit, referenceModels: federation.audit.referenceModels.map(at) };

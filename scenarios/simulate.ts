@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { launchClient, loadSource, sharedReads } from '../client/index.ts';
 import {
@@ -16,6 +16,8 @@ import { seededRng } from '../shared/random/rng.ts';
 import type { Seed } from '../shared/units.ts';
 import { spawnClients } from './client-processes.ts';
 import { type PreparedSite, prepareSites, writeClientConfig } from './prepare-sites.ts';
+import { begunRun, writeWhole } from './run-directory.ts';
+import { assertSameScenario } from './same-scenario.ts';
 import type { Scenario } from './scenario.ts';
 
 /** One run of a scenario. */
@@ -35,13 +37,16 @@ export interface Simulation {
  * Simulate a federation: a coordinator and its sites, each with its own folder, ledger and policy. Everything random is
  * drawn from the seed, so the run repeats exactly and every artefact is stamped `simulation: not private`.
  *
- * @throws what the coordinator throws, and what a site throws that cannot take part.
+ * @throws RUN_MISMATCH, before anything is written, when the directory holds a run of another scenario; what the coordinator
+ * throws, and what a site throws that cannot take part.
  */
 export async function simulate(simulation: Simulation): Promise<Outcome> {
   const { scenario, seed, directory, observer } = simulation;
+  const begun = begunRun(directory);
+  if (begun) assertSameScenario(begun, simulation);
   prepareDirectory(directory);
   // With the manifest, all that a repetition of the run takes.
-  writeFileSync(join(directory, 'scenario.json'), `${JSON.stringify(scenario, null, 2)}\n`);
+  writeWhole(join(directory, 'scenario.json'), scenario);
   const sites = await prepareSites(simulation);
   const publicTable = sites[0]?.publicTable;
   const identity = identityFrom(seededRng(seed).fork('coordinator identity').bytes(32));

@@ -31,5 +31,5 @@ export function hardeningOf(
 }
 
 function surrogateIn(path: string): SurrogateAttack {
-  return loadConfig(path, SurrogateAttack, (name) => readFileSync(name, 'utf8'));
+  return loadConfig(path, SurrogateAttack, (name) => readFileSync(name, 'utf8'), 'docs/serving.md');
 }

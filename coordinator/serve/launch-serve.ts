@@ -51,7 +51,7 @@ export async function launchServe(
   running: ServeRunning,
 ): Promise<ServedModelAt> {
   const at = (path: string): string => resolve(dirname(configFile), path);
-  const config = loadConfig(configFile, ServeConfig, readText);
+  const config = loadConfig(configFile, ServeConfig, readText, 'docs/serving.md');
   const schema = dataSchemaOf(loadText(at(config.schema), readText), at(config.schema));
   const specFile = config.spec === undefined ? undefined : at(config.spec);
   const { modelSha256, spec, parameters } = await readServedModel(target, { schema, specFile });

@@ -8,7 +8,7 @@ import { numFeatures } from '../../shared/model/layout.ts';
 import { ModelSpec, numClasses } from '../../shared/model/spec.ts';
 import { type StoredModel, storedModel } from '../../shared/model/stored-model.ts';
 import type { Sha256 } from '../../shared/units.ts';
-import { openStore } from '../store/store.ts';
+import { inspectStore } from '../store/store.ts';
 
 /** A model that is served. */
 export interface ServedModel extends StoredModel {
@@ -32,7 +32,7 @@ export async function readServedModel(
   const spec =
     specFile === undefined
       ? undefined
-      : loadConfig(specFile, ModelSpec, (path) => readFileSync(path, 'utf8'));
+      : loadConfig(specFile, ModelSpec, (path) => readFileSync(path, 'utf8'), 'docs/scenarios.md');
   const model = storedModel(bytes, { file, spec, specFile });
   assertFits(file, model, schema);
   return { ...model, modelSha256: sha256(bytes) };
@@ -49,7 +49,7 @@ async function newestModel(directory: string): Promise<string> {
 }
 
 async function storedReports(directory: string) {
-  const store = await openStore(directory);
+  const store = inspectStore(directory);
   try {
     return await store.reports();
   } finally {

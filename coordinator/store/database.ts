@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { Kysely, SqliteDialect, sql } from 'kysely';
 import Database from 'libsql';
+import { assertSound, guarded, refusalOf, unusable } from './damage.ts';
 
 /** Tables of coordinator.sqlite. */
 export interface Tables {
@@ -37,12 +39,71 @@ const tables = [
   'optimizer (id integer primary key, bytes blob not null)',
 ];
 
-/** Open the database, every commit synchronised to the disk, and make missing tables. */
-export async function openDatabase(path: string): Promise<Kysely<Tables>> {
-  const database = new Database(path);
-  database.pragma('journal_mode = WAL');
-  database.pragma('synchronous = FULL');
-  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
-  for (const table of tables) await sql.raw(`create table if not exists ${table}`).execute(db);
-  return db;
+/** An open database of a run; `close` is safe to call twice. */
+export interface RunDatabase {
+  readonly db: Kysely<Tables>;
+  readonly close: () => Promise<void>;
+}
+
+/** The database of a run directory. */
+export function databaseIn(directory: string): string {
+  return join(directory, 'coordinator.sqlite');
+}
+
+/**
+ * Open the database, every commit synchronised to the disk, and make missing tables.
+ *
+ * @throws RUN_NOT_FOUND when it is no database of a run, or damaged; DIRECTORY_UNWRITABLE when it cannot be opened. Queries
+ * throw the same.
+ */
+export function openDatabase(path: string): RunDatabase {
+  const { db, close } = opened(path, (database) => {
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    for (const table of tables) database.exec(`create table if not exists ${table}`);
+  });
+  return {
+    db,
+    close: async () => {
+      // So that a run at rest is one whole file; where that fails, SQLite's log beside it holds the rest.
+      await sql
+        .raw('pragma wal_checkpoint(truncate)')
+        .execute(db)
+        .catch(() => undefined);
+      await close();
+    },
+  };
+}
+
+/** Open the database to read it, also beside its coordinator. Writes are refused; throws as {@link openDatabase}. */
+export function inspectDatabase(path: string): RunDatabase {
+  return opened(path, (database) => database.exec('pragma query_only = on'));
+}
+
+function opened(path: string, prepare: (database: Database.Database) => void): RunDatabase {
+  const database = openFile(path);
+  try {
+    // Whoever opens or closes the same file at this moment holds it for no longer than that.
+    database.exec('pragma busy_timeout = 5000');
+    assertSound(database, { path, tables });
+    prepare(database);
+  } catch (error) {
+    database.close();
+    throw refusalOf(error, path);
+  }
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: guarded(database, path) }) });
+  const close = async (): Promise<void> => {
+    await db.destroy();
+    // Kysely closes what it has used.
+    if (database.open) database.close();
+  };
+  return { db, close };
+}
+
+function openFile(path: string): Database.Database {
+  try {
+    return new Database(path);
+  } catch (cause) {
+    throw unusable(path, cause);
+  }
 }

@@ -1,14 +1,17 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kysely } from 'kysely';
+import type { z } from 'zod';
 import { sha256 } from '../../shared/crypto/encoding.ts';
 import { Manifest } from '../../shared/protocol/manifest.ts';
 import { RoundReport } from '../../shared/protocol/report.ts';
 import type { Sha256 } from '../../shared/units.ts';
 import { RunId } from '../../shared/units.ts';
 import { CanaryScores } from '../audit/canaries/scores.ts';
-import { openDatabase, type Tables } from './database.ts';
+import { storedJson } from './damage.ts';
+import { databaseIn, inspectDatabase, openDatabase, type RunDatabase, type Tables } from './database.ts';
 import { prepareDirectory, writeDurably } from './files.ts';
+import { lockRun } from './lock.ts';
 import { type SiteTables, siteTables } from './site-tables.ts';
 
 /** A round that is over: its report, the optimizer's state and the canaries' scores, committed together. */
@@ -38,23 +41,47 @@ export interface Store extends SiteTables {
 }
 
 /**
- * Open a run directory: coordinator.sqlite is the truth, rounds.jsonl, canaries.jsonl and manifest.json are written from it for people
- * and other programs, models/ holds safetensors files named by their SHA-256.
+ * Open a run directory to lead its run, locked against every other: coordinator.sqlite is the truth, rounds.jsonl, canaries.jsonl
+ * and manifest.json are written from it for people and other programs, models/ holds safetensors files named by their SHA-256.
  *
- * @throws DIRECTORY_UNWRITABLE
+ * @throws DIRECTORY_UNWRITABLE, also when the run is in use; RUN_NOT_FOUND when coordinator.sqlite is damaged.
  */
 export async function openStore(directory: string): Promise<Store> {
   prepareDirectory(directory);
-  const db = await openDatabase(join(directory, 'coordinator.sqlite'));
-  const store = {
+  const unlock = lockRun(directory);
+  let database: RunDatabase | undefined;
+  try {
+    database = openDatabase(databaseIn(directory));
+    const store = storeOver(database, directory, unlock);
+    await writeLogs(directory, store);
+    await writeScores(directory, database.db);
+    return store;
+  } catch (error) {
+    await database?.close();
+    unlock();
+    throw error;
+  }
+}
+
+/**
+ * Open a run directory to read it, also while its run goes on. Nothing is written: the database refuses it.
+ *
+ * @throws RUN_NOT_FOUND when coordinator.sqlite is damaged; DIRECTORY_UNWRITABLE when it cannot be opened.
+ */
+export function inspectStore(directory: string): Store {
+  return storeOver(inspectDatabase(databaseIn(directory)), directory, () => undefined);
+}
+
+function storeOver({ db, close }: RunDatabase, directory: string, unlock: () => void): Store {
+  return {
     ...runTables(db, directory),
     ...siteTables(db),
     ...modelFiles(directory),
-    close: () => db.destroy(),
+    close: async () => {
+      await close();
+      unlock();
+    },
   };
-  await writeLogs(directory, store);
-  await writeScores(directory, db);
-  return store;
 }
 
 type RunTables = Pick<
@@ -63,6 +90,8 @@ type RunTables = Pick<
 >;
 
 function runTables(db: Kysely<Tables>, directory: string): RunTables {
+  const stored = <T>(text: string, schema: z.ZodType<T>, what: string): T =>
+    storedJson(text, schema, { path: databaseIn(directory), what });
   const tables: RunTables = {
     runId: async (fresh) => {
       await insertFact(db, 'run', fresh);
@@ -70,7 +99,7 @@ function runTables(db: Kysely<Tables>, directory: string): RunTables {
     },
     manifest: async () => {
       const value = await fact(db, 'manifest');
-      return value === undefined ? undefined : Manifest.parse(JSON.parse(value));
+      return value === undefined ? undefined : stored(value, Manifest, 'manifest');
     },
     saveManifest: async (manifest) => {
       await insertFact(db, 'manifest', JSON.stringify(manifest));
@@ -78,7 +107,7 @@ function runTables(db: Kysely<Tables>, directory: string): RunTables {
     },
     reports: async () => {
       const rows = await db.selectFrom('finished_round').select('report').orderBy('round').execute();
-      return rows.map((row) => RoundReport.parse(JSON.parse(row.report)));
+      return rows.map((row) => stored(row.report, RoundReport, 'report of a round'));
     },
     optimizer: async () => {
       const row = await db.selectFrom('optimizer').select('bytes').executeTakeFirst();
@@ -87,7 +116,7 @@ function runTables(db: Kysely<Tables>, directory: string): RunTables {
     canaries: async () => {
       const rows = await db.selectFrom('canaries').select('lines').orderBy('round').execute();
       const lines = rows.flatMap((row) => row.lines.split('\n').filter(Boolean));
-      return lines.map((line) => CanaryScores.parse(JSON.parse(line)));
+      return lines.map((line) => stored(line, CanaryScores, 'scores of canaries'));
     },
     finish: async (finished) => {
       const { report, scores, canaries = [] } = finished;

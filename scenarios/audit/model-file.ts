@@ -41,7 +41,7 @@ function readSafetensors(file: string, specFile: string | undefined): AuditedMod
   const given =
     specFile === undefined
       ? undefined
-      : loadConfig(specFile, ModelSpec, (path) => readFileSync(path, 'utf8'));
+      : loadConfig(specFile, ModelSpec, (path) => readFileSync(path, 'utf8'), 'docs/scenarios.md');
   const { spec, parameters } = storedModel(bytesOf(file), { file, spec: given, specFile });
   return {
     ...{ file, numFeatures: numFeatures(spec), numClasses: numClasses(spec), numParams: parameters.length },

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { loadConfig } from '../../shared/config.ts';
-import { Seed } from '../../shared/units.ts';
+import { Seeds } from '../scenario.ts';
 
 /** Part of a scenario, as it would stand in its file; the schema of the whole checks it once it is merged. */
 const PartialScenario = z.record(z.string(), z.unknown());
@@ -34,11 +34,11 @@ export const Grid = z
     /** Axes in order, first slowest: a dotted path with a list of values, or a name with a mapping of partial scenarios. */
     vary: z.record(z.string().min(1), Axis).default({}),
     /** Instead of the base scenario's. */
-    seeds: z.array(Seed).min(1).optional(),
+    seeds: Seeds.optional(),
     /** Instead of the base scenario's. */
     rounds: z.number().int().positive().optional(),
   })
-  .superRefine(({ scenario, scenarios, vary, seeds = [] }, context) => {
+  .superRefine(({ scenario, scenarios, vary }, context) => {
     const fault = (path: string[], message: string): void => {
       context.addIssue({ code: 'custom', path, message });
     };
@@ -46,7 +46,6 @@ export const Grid = z
       fault([], 'give either scenario or scenarios');
     for (const [axis, values] of Object.entries(vary))
       if (Object.keys(values).length === 0) fault(['vary', axis], 'an axis needs at least one value');
-    if (new Set(seeds).size < seeds.length) fault(['seeds'], 'a seed is there twice');
   });
 export type Grid = z.infer<typeof Grid>;
 
@@ -66,7 +65,12 @@ export interface LoadedGrid extends Omit<Grid, 'scenario' | 'scenarios'> {
 
 /** Read a grid file. Throws FILE_NOT_FOUND, and CONFIG_INVALID with every place that does not fit. */
 export function loadGrid(file: string): LoadedGrid {
-  const { scenario, scenarios, ...grid } = loadConfig(file, Grid, (path) => readFileSync(path, 'utf8'));
+  const { scenario, scenarios, ...grid } = loadConfig(
+    file,
+    Grid,
+    (path) => readFileSync(path, 'utf8'),
+    'docs/sweeps.md',
+  );
   const bases = scenarios ?? (scenario === undefined ? [] : [scenario]);
   return {
     ...grid,

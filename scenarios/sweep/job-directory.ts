@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ParleyError } from '../../shared/errors.ts';
 import { parsedJson } from '../../shared/protocol/json.ts';
+import { writeWhole } from '../run-directory.ts';
 import { Job } from './jobs.ts';
 import { JobResult } from './result.ts';
 
@@ -64,10 +65,4 @@ export function recordResult(directory: string, result: JobResult): void {
   writeWhole(join(directory, 'result.json'), result);
   // Data, ledgers and releases of many jobs would fill the disk; a result that was kept needs none of them.
   if (result.status === 'done') rmSync(join(runOf(directory), 'sites'), { recursive: true, force: true });
-}
-
-/** A reader finds a file whole or not at all. */
-function writeWhole(file: string, value: unknown): void {
-  writeFileSync(`${file}.tmp`, `${JSON.stringify(value, null, 2)}\n`);
-  renameSync(`${file}.tmp`, file);
 }

@@ -43,7 +43,7 @@ export function sweepOf(grid: LoadedGrid, version: string): Sweep {
     file,
     name: nameOfFile(file),
     content: merged(
-      loadConfig(file, z.unknown(), (path) => readFileSync(path, 'utf8')),
+      loadConfig(file, z.unknown(), (path) => readFileSync(path, 'utf8'), 'docs/scenarios.md'),
       set,
     ),
   }));

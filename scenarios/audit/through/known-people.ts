@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ClientConfig, readDataSchema, readTable } from '../../../client/index.ts';
-import { loadConfig } from '../../../shared/config.ts';
+import { federationPages, loadConfig } from '../../../shared/config.ts';
 import { type NamedUser, namedUsers } from '../../../shared/data/named-records.ts';
 import { columnsOf, type DataSchema } from '../../../shared/data/schema.ts';
 import { ParleyError } from '../../../shared/errors.ts';
@@ -23,7 +23,7 @@ export async function peopleOfSimulation(directory: string): Promise<KnownPerson
   const bySite = await Promise.all(
     [...sites].map(async ([id, { shard, roles, canaries }]) => {
       const file = join(directory, 'sites', id, 'client.yaml');
-      const { data } = loadConfig(file, ClientConfig, (path) => readFileSync(path, 'utf8'));
+      const { data } = loadConfig(file, ClientConfig, (path) => readFileSync(path, 'utf8'), federationPages);
       const at = (path: string): string => resolve(dirname(file), path);
       if (data.site?.type === 'spread')
         throw new ParleyError(

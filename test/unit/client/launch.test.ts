@@ -79,6 +79,21 @@ describe('a site does not start', () => {
     });
   });
 
+  test.each<[string, string]>([
+    ['no certificate', 'a certificate'],
+    ['half of one', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'],
+    ['a key', '-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n'],
+  ])('with an authority that is %s', async (_what, pem) => {
+    const url = 'https://127.0.0.1:1';
+    configure({ coordinator: { url, publicKey: site.identity.publicKey, ca: 'ca.pem' } });
+    writeFileSync(beside('ca.pem'), pem);
+    const signal = AbortSignal.timeout(2000);
+    expect(await refusalOf(launchClient(site.config, { observer, signal }))).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/ca\.pem.*coordinator\.ca.*PEM/) as unknown,
+    });
+  });
+
   test('without a declared number of users, unless it is a simulation', async () => {
     configure({ seed: undefined });
     expect(await refused()).toMatchObject({

@@ -50,7 +50,7 @@ describe('what does not fit a schema', () => {
 test('an attack that does not exist is refused with those that do', () => {
   const text = `{name: a, rounds: 1, model: {inputShape: [2], output: {type: sigmoid}}, local: {epochs: 1, batchSize: all, learningRate: 1},
     protection: {type: none}, server: {type: fedavg}, audit: {attacks: [loss, luck]}}`;
-  expect(() => loadConfig('a.yaml', FederationConfig, () => text)).toThrow(
+  expect(() => loadConfig('a.yaml', FederationConfig, () => text, 'a page')).toThrow(
     /^a\.yaml does not fit: .*audit\.attacks\.1: Invalid option: expected one of .*"loss"/,
   );
 });
