@@ -49,10 +49,16 @@ interface Curve {
  * others near it, as long as the result lives: all bounds hold at all epsilons, so of several the best counts.
  */
 export function deltaBounds(mechanisms: Mechanisms): (direction: Direction, epsilon: number) => Bounds {
-  const most = Math.min(1, totalVariation(mechanisms));
+  const any = Math.min(1, totalVariation(mechanisms));
+  const largest = largestAddingLoss(mechanisms);
+  const mostAt: Record<Direction, (epsilon: number) => number> = {
+    removing: () => any,
+    adding: (epsilon) => Math.min(any, Math.max(0, -Math.expm1(epsilon - largest))),
+  };
   const curves: Record<Direction, Curve[]> = { removing: [], adding: [] };
   return (direction, epsilon) => {
     const known = curves[direction];
+    const most = mostAt[direction](epsilon);
     const bounds = bestOf(known, epsilon, most);
     if (isClose(bounds) || known.some(({ made, width }) => Math.abs(epsilon - made) <= width)) return bounds;
     known.push(curveFor({ direction, mechanisms, epsilon }));
@@ -60,11 +66,24 @@ export function deltaBounds(mechanisms: Mechanisms): (direction: Direction, epsi
   };
 }
 
+/** No outcome tells more of a user's absence than -ln(1 - q) in one release; a little more, for rounding. */
+function largestAddingLoss(mechanisms: Mechanisms): number {
+  const sum = mechanisms.reduce(
+    (total, { samplingRate, count }) => total - count * Math.log1p(-samplingRate),
+    0,
+  );
+  return sum * (1 + 1e-12);
+}
+
 function bestOf(curves: readonly Curve[], epsilon: number, most: number): Bounds {
-  const bounds = curves.map((curve) => curve.deltaAt(epsilon));
+  const { lower, upper } = tightest(curves.map((curve) => curve.deltaAt(epsilon)));
+  return { lower, upper: Math.min(most, upper) };
+}
+
+function tightest(bounds: readonly Bounds[]): Bounds {
   return {
     lower: Math.max(0, ...bounds.map(({ lower }) => lower)),
-    upper: Math.min(most, ...bounds.map(({ upper }) => upper)),
+    upper: Math.min(1, ...bounds.map(({ upper }) => upper)),
   };
 }
 
@@ -84,6 +103,9 @@ function curveFor({ epsilon, ...what }: Asked): Curve {
   if (delta <= leastDelta)
     return { made: epsilon, width: 0, deltaAt: (at) => ({ lower: 0, upper: at < epsilon ? 1 : leastDelta }) };
   let { step, tilt } = scale;
+  // Those of all levels: a finer grid from below is now and then worse.
+  const levels: Curve['deltaAt'][] = [];
+  const deltaAt: Curve['deltaAt'] = (at) => tightest(levels.map((level) => level(at)));
   for (let level = 0; ; level++) {
     const above = gridAbove(task, step);
     const better = level === 0 ? tiltForLoss(above, epsilon) : tilt;
@@ -92,7 +114,7 @@ function curveFor({ epsilon, ...what }: Asked): Curve {
       step = stepFor(task, above, tilt);
       continue;
     }
-    const deltaAt = boundedCurve(task, above, { step, tilt });
+    levels.push(boundedCurve(task, above, { step, tilt }));
     const { lower, upper } = deltaAt(epsilon);
     const wanted = Math.max(gapWanted * upper, smallGap);
     const finer =

@@ -69,3 +69,20 @@ test('the outcome of a loss is the one whose loss it is, also where the sampling
     }),
   );
 });
+
+test('no release tells more of an absence than that the coin fell on no', () => {
+  const profile = profileOf([{ event: sampled(0.3, 3.344e-4), count: 60 }]);
+  const largest = -60 * Math.log1p(-3.344e-4);
+  expect(profile.delta(largest * 1.001).adding).toEqual({ lower: 0, upper: 0 });
+  expect(profile.delta(largest * 0.9).adding.upper).toBeLessThan(1 - Math.exp(-0.11 * largest));
+  const { lower, upper } = profile.delta(0.0214);
+  expect(upper / lower - 1).toBeLessThan(5e-3);
+});
+
+test('the best of all grids counts: a finer one from below can be worse', () => {
+  const { lower, upper } = profileOf([
+    { event: sampled(0.587645882581486, 0.0018485543538286572), count: 55 },
+    { event: sampled(1.651891958523134, 0.0004553216523317828), count: 18 },
+  ]).delta(4.86);
+  expect(upper / lower - 1).toBeLessThan(0.02);
+});
