@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { Kysely, SqliteDialect, sql } from 'kysely';
 import Database from 'libsql';
 import { ParleyError } from '../shared/errors.ts';
+import { definitions, isOfMachine, takeLock, verdictOn } from '../shared/sqlite.ts';
 import { corrupt, type EntryRow } from './ledger-chain.ts';
 
 /** Tables of a site's ledger file. */
@@ -109,32 +110,21 @@ async function withDatabase<T>(
   }
 }
 
-/** Also finds indices that miss rows: those would hide what was released. */
+/** Indices that miss rows count too: those would hide what was released. */
 function assertSound(database: Database.Database): void {
-  // As hexadecimal digits: a damaged text that is not UTF-8 would end the process.
-  const foreign = column(database, 'select hex(sql) from sqlite_schema where sql is not null')
-    .map((digits) => Buffer.from(String(digits), 'hex').toString('latin1'))
-    .find((sql) => !tables.some((table) => sql === `CREATE TABLE ${table}`));
-  if (foreign !== undefined) throw new Error('it has other tables than this version of Parley makes');
-  const [verdict] = column(database, 'pragma integrity_check(1)');
-  if (verdict !== 'ok') throw new Error(String(verdict));
-}
-
-function column(database: Database.Database, query: string): unknown[] {
-  return database
-    .prepare(query)
-    .raw()
-    .all()
-    .map((row: unknown) => (Array.isArray(row) ? (row[0] as unknown) : row));
+  const foreign = definitions(database).some(
+    (sql) => !tables.some((table) => sql === `CREATE TABLE ${table}`),
+  );
+  if (foreign) throw new Error('it has other tables than this version of Parley makes');
+  const verdict = verdictOn(database);
+  if (verdict !== 'ok') throw new Error(verdict);
 }
 
 function refusalOf(error: unknown, path: string): unknown {
   if (error instanceof ParleyError) return error;
   const reason = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return /^SQLITE_(BUSY|LOCKED|READONLY|CANTOPEN|FULL|IOERR|PERM|NOMEM)/.test(code)
-    ? unusable(path, reason, error)
-    : corrupt(`${path} is damaged (${reason})`, error);
+  return isOfMachine(code) ? unusable(path, reason, error) : corrupt(`${path} is damaged (${reason})`, error);
 }
 
 function makeFolder(path: string): void {
@@ -160,8 +150,7 @@ function openFile(path: string): Database.Database {
 function locked(path: string): Database.Database {
   const database = openFile(`${path}.lock`);
   try {
-    database.exec('pragma journal_mode = memory');
-    database.exec('begin exclusive');
+    takeLock(database);
     return database;
   } catch (cause) {
     database.close();

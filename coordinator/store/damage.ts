@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { ParleyError } from '../../shared/errors.ts';
 import { faultsOf } from '../../shared/faults.ts';
 import { parsedJson } from '../../shared/protocol/json.ts';
+import { column, definitions, isOfMachine, verdictOn } from '../../shared/sqlite.ts';
 
 /** What a database failed with, as its user should hear it: RUN_NOT_FOUND, DIRECTORY_UNWRITABLE; a fault of ours as it is. */
 export function refusalOf(error: unknown, path: string): unknown {
@@ -12,9 +13,7 @@ export function refusalOf(error: unknown, path: string): unknown {
   const code = 'code' in error ? String(error.code) : '';
   if (/^SQLITE_(CORRUPT|NOTADB)/.test(code) || /^no such table/.test(error.message))
     return damaged(path, error.message, error);
-  return /^SQLITE_(BUSY|LOCKED|READONLY|CANTOPEN|FULL|IOERR|PERM|NOMEM)/.test(code)
-    ? unusable(path, error)
-    : error;
+  return isOfMachine(code) ? unusable(path, error) : error;
 }
 
 /** DIRECTORY_UNWRITABLE for a database that the machine does not let us use. */
@@ -48,15 +47,12 @@ export function assertSound(
   database: Database.Database,
   { path, tables }: { readonly path: string; readonly tables: readonly string[] },
 ): void {
-  // As hexadecimal digits: the driver ends the process on a text that is not UTF-8.
-  const found = column(database, 'select hex(sql) from sqlite_schema where sql is not null').map((digits) =>
-    Buffer.from(String(digits), 'hex').toString('latin1'),
-  );
+  const found = definitions(database);
   const ours = tables.filter((table) => found.includes(`CREATE TABLE ${table}`));
   if (ours.length < found.length)
     throw damaged(path, 'it has other tables than this version of Parley makes');
-  const [verdict] = column(database, 'pragma integrity_check(1)');
-  if (verdict !== 'ok') throw damaged(path, String(verdict).replaceAll(/\s+/g, ' '));
+  const verdict = verdictOn(database);
+  if (verdict !== 'ok') throw damaged(path, verdict.replaceAll(/\s+/g, ' '));
   for (const { table, text } of ours.flatMap(textColumns))
     for (const bytes of column(database, `select cast(${text} as blob) from ${table}`))
       if ((bytes instanceof Uint8Array || bytes instanceof ArrayBuffer) && !isUtf8(bytes))
@@ -92,14 +88,6 @@ export function guarded(database: Database.Database, path: string): SqliteDataba
       };
     },
   };
-}
-
-function column(database: Database.Database, query: string): unknown[] {
-  return database
-    .prepare(query)
-    .raw()
-    .all()
-    .map((row: unknown) => (Array.isArray(row) ? (row[0] as unknown) : row));
 }
 
 function damaged(path: string, reason: string, cause?: unknown): ParleyError {

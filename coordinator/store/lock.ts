@@ -1,5 +1,6 @@
 import Database from 'libsql';
 import { ParleyError } from '../../shared/errors.ts';
+import { takeLock } from '../../shared/sqlite.ts';
 import { databaseIn } from './database.ts';
 
 /**
@@ -24,8 +25,7 @@ export function lockRun(directory: string): () => void {
 function begun(path: string): Database.Database {
   const database = new Database(path);
   try {
-    database.exec('pragma journal_mode = memory');
-    database.exec('begin exclusive');
+    takeLock(database);
     return database;
   } catch (error) {
     database.close();

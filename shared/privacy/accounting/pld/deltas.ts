@@ -49,11 +49,11 @@ interface Curve {
  * others near it, as long as the result lives: all bounds hold at all epsilons, so of several the best counts.
  */
 export function deltaBounds(mechanisms: Mechanisms): (direction: Direction, epsilon: number) => Bounds {
-  const any = Math.min(1, totalVariation(mechanisms));
+  const distance = Math.min(1, totalVariation(mechanisms));
   const largest = largestAddingLoss(mechanisms);
   const mostAt: Record<Direction, (epsilon: number) => number> = {
-    removing: () => any,
-    adding: (epsilon) => Math.min(any, Math.max(0, -Math.expm1(epsilon - largest))),
+    removing: () => distance,
+    adding: (epsilon) => Math.min(distance, Math.max(0, -Math.expm1(epsilon - largest))),
   };
   const curves: Record<Direction, Curve[]> = { removing: [], adding: [] };
   return (direction, epsilon) => {
@@ -149,13 +149,14 @@ interface Start {
  * no part of delta. Chernoff's bound would not do: where few releases have long tails it can be millions of times delta.
  */
 function firstScale({ epsilon, ...what }: Asked): Start {
+  const distance = totalVariation(what.mechanisms);
   let lost = leastDelta * lostShare;
   for (let round = 0; ; round++) {
     const task = { ...what, lost };
     const coarse = coarseGrid(task);
     const tilt = tiltForLoss(coarse, epsilon);
     const curve = curveOf(coarse, tilt, 'upper');
-    const delta = Math.min(curve.deltaAt(epsilon), totalVariation(what.mechanisms));
+    const delta = Math.min(curve.deltaAt(epsilon), distance);
     const isSettled = round > 0 && coarse.infinite <= mostInfinite * delta;
     if (isSettled || delta <= leastDelta || round === maxRounds)
       return { task, delta, scale: { tilt, step: firstStep(task, coarse, tilt) } };
