@@ -1,4 +1,4 @@
-import { padded, type Rows, rowBytes } from '../kernels/arena.ts';
+import { outerBytes, padded, type Rows, rowBytes } from '../kernels/arena.ts';
 import {
   type GroupStep,
   type LayerForm,
@@ -69,7 +69,7 @@ export function makeFactored(room: LayerRoom, offsets: Int32Array, input?: Rows)
       wide: arena.take(8 * most * widest),
       gram: arena.take(8 * most * most),
       past: arena.rows(most, most),
-      outer: arena.take(128 * 8 * (padded(inputs + 1) + padded(units))),
+      outer: arena.take(outerBytes(inputs, units)),
     },
   };
 }

@@ -36,6 +36,11 @@ export function padded(columns: number): number {
   return 4 * Math.ceil(columns / 4);
 }
 
+/** Bytes of scratch that `addOuterProducts` takes for so many columns of either factor: a stretch of 128 rows in float64, and lists. */
+export function outerBytes(inputs: number, units: number): number {
+  return 128 * 13 * (padded(inputs + 1) + padded(units));
+}
+
 /** All of an instance's memory above the first page, which holds the compiler's tables. */
 export function makeArena({ memory }: Kernels): Arena {
   let next = pageBytes;

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { padded, type Rows } from '../../../shared/model/kernels/arena.ts';
+import { outerBytes, padded, type Rows } from '../../../shared/model/kernels/arena.ts';
+import { seededRng } from '../../../shared/random/rng.ts';
+import { Seed } from '../../../shared/units.ts';
 import {
   arena,
   check,
@@ -20,6 +22,23 @@ import {
 
 function spare(columns: number): number[] {
   return new Array<number>(columns).fill(0);
+}
+
+/** Where a kernel started from numbers 0, 1, ... in rows of `widths`: outer products by plain loops, 128 rows at a time. */
+function inStretches(h: Plain, d: Plain, c: readonly number[], widths: number): Plain {
+  const starts = Array.from({ length: Math.ceil(h.length / 128) }, (_, i) => 128 * i);
+  const stretch = (left: readonly number[], right: readonly number[], start: number): number => {
+    let sum = 0;
+    for (let r = start; r < Math.min(start + 128, c.length); r++) sum += c[r]! * left[r]! * right[r]!;
+    return sum;
+  };
+  const columns = transposed(d, d[0]!.length);
+  return transposed(
+    h.map((row) => [...row, 1]),
+    h[0]!.length + 1,
+  ).map((left, i) =>
+    columns.map((right, j) => starts.reduce((sum, from) => sum + stretch(left, right, from), i * widths + j)),
+  );
 }
 
 /** The float64 kernels against plain loops, on shapes with every kind of edge. */
@@ -108,7 +127,7 @@ describe.each(['plain', 'fused'] as const)('float64, %s', (arithmetic) => {
       const input = put(spoilt, inputs);
       const [widths, heights] = [padded(units), padded(inputs + 1)];
       const sum = doubles(Array.from({ length: widths * heights }, (_, i) => i));
-      const scratch = arena.take(128 * 8 * (widths + heights));
+      const scratch = arena.take(outerBytes(inputs, units));
       const coefficients = doubles(c);
       const sizes = [rows, inputs, units] as const;
       kernels.addOuterProducts(
@@ -125,13 +144,43 @@ describe.each(['plain', 'fused'] as const)('float64, %s', (arithmetic) => {
     });
   });
 
+  test('outer products pass over zeros and rows that do not count, and keep every bit', () => {
+    const wide = fc.integer({ min: 1, max: 37 });
+    const zeros = fc.constantFrom(0, 0.3, 0.6, 0.95, 1);
+    const sizes = fc.record({ rows: fc.integer({ min: 1, max: 290 }), inputs: wide, units: wide });
+    const terms = fc.record({ sizes, left: zeros, right: zeros, seed: fc.nat() });
+    check(terms, ({ sizes: { rows, inputs, units }, left, right, seed }) => {
+      const rng = seededRng(Seed.parse(seed));
+      const sparse = (columns: number, share: number): Plain =>
+        Array.from({ length: rows }, () =>
+          Array.from({ length: columns }, () =>
+            rng.uniform() < share ? 0 : Math.fround(2 * rng.uniform() - 1),
+          ),
+        );
+      const [h, d] = [sparse(inputs, left), sparse(units, right)];
+      // Powers of two: products stay exact, so that fused and unfused sums are the plain loop's to the bit.
+      const c = Array.from({ length: rows }, () => [0, 0.5, -1][rng.uint32() % 3]!);
+      const spoilt = h.map((row, i) => (c[i] === 0 ? row.map(() => Infinity) : row));
+      const [input, descent] = [put(spoilt, inputs), put(d, units)];
+      const [heights, widths] = [padded(inputs + 1), padded(units)];
+      const sum = doubles(Array.from({ length: heights * widths }, (_, i) => i));
+      const scratch = arena.take(outerBytes(inputs, units));
+      kernels.addOuterProducts(
+        ...([rows, inputs, units, input.at, input.row, descent.at, descent.row] as const),
+        ...([doubles(c), sum, scratch] as const),
+      );
+      const got = h[0]!.concat(1).map((_, i) => [...arena.doubles(sum + 8 * i * widths, units)]);
+      expect(got).toEqual(inStretches(h, d, c, widths));
+    });
+  });
+
   test('outer products of more rows than fit into one stretch', () => {
     arena.release(start);
     const h = Array.from({ length: 300 }, (_, i) => [Math.sin(i), Math.cos(i)].map(Math.fround));
     const room = put(h, 2);
     const sum = doubles(new Array<number>(16).fill(0));
     const ones = doubles(new Array<number>(300).fill(1));
-    const scratch = arena.take(128 * 8 * 8);
+    const scratch = arena.take(outerBytes(2, 2));
     kernels.addOuterProducts(300, 2, 2, room.at, room.row, room.at, room.row, ones, sum, scratch);
     const want = product(transposed(h, 2), h, 2);
     expectClose([[...arena.doubles(sum, 2)], [...arena.doubles(sum + 32, 2)]], want, 1e-14);
