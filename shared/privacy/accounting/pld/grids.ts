@@ -1,7 +1,8 @@
 import type { SampledGaussians } from '../interpret.ts';
 import type { Composition, Repeated } from './cumulants.ts';
+import { dominatedPair } from './dominated-pair.ts';
 import { lossAt } from './loss.ts';
-import { dominatedPair, dominatingPair, mirrored, reachOf } from './pairs.ts';
+import { dominatingPair, mirrored, reachOf } from './pairs.ts';
 
 /** Which neighbour the loss is taken against: the user's data removed (P has them) or added (P lacks them). */
 export type Direction = 'removing' | 'adding';

@@ -72,92 +72,6 @@ export function dominatingPair(mechanism: Mechanism, step: number, reach: Reach)
   return { first, logMass, offset: 0 };
 }
 
-/** A dominated pair, and by how much its losses may lie above the true ones. */
-export interface DominatedPair extends LossGrid {
-  /** Nats for each release, a rounding error. */
-  readonly slack: number;
-}
-
-/**
- * A pair that is no easier to tell apart than the mechanism's: outcomes are merged into intervals, which is post-processing.
- * The first holds all losses within half a step of the least one; its loss as a whole, ln P / Q, is where the grid begins, so
- * that it fits however little a user who hardly ever takes part can lose. The others are grown, each from where the one before
- * ended, until their loss as a whole lies on the grid. Again the error is of second order in the step. What does not make up a
- * whole interval at the far end, and mass out of reach, is left out.
- */
-export function dominatedPair(mechanism: Mechanism, step: number, reach: Reach): DominatedPair {
-  const opening = openingOf(mechanism, step, reach);
-  if (!(opening.to > reach.from)) return nothingSeen;
-  const { offset } = opening;
-  const last = Math.ceil((lossAt(mechanism, reach.to) - offset) / step);
-  const logMass = new Float64Array(Math.max(0, last) + 1).fill(-Infinity);
-  logMass[0] = opening.logMass;
-  let { to: from } = opening;
-  let slack = 0;
-  for (;;) {
-    // An interval that begins right below its loss would be narrow, and the next one wide.
-    const index = Math.ceil((lossAt(mechanism, from) - offset) / step + 0.3);
-    const loss = offset + index * step;
-    const grown = index <= last ? intervalOf(mechanism, { from, limit: reach.to, loss, step }) : undefined;
-    if (!grown || !(grown.to > from)) return { first: 0, logMass, offset, slack };
-    logMass[index] = grown.logMass;
-    slack = Math.max(slack, grown.residual);
-    from = grown.to;
-  }
-}
-
-/** All outcomes merged into one, where the step is too narrow for the least losses to be told apart in float64. */
-const nothingSeen: DominatedPair = { first: 0, logMass: new Float64Array(1), offset: 0, slack: 0 };
-
-function openingOf(
-  mechanism: Mechanism,
-  step: number,
-  { from, to: limit }: Reach,
-): { readonly to: number; readonly offset: number; readonly logMass: number } {
-  const least = lossAt(mechanism, from);
-  const to = Math.min(limit, outcomeAt(mechanism, least + step / 2));
-  const { logScale, without, excess } = integrated(mechanism, from, to, least);
-  return {
-    to,
-    offset: least + Math.log1p(excess / without),
-    logMass: least + logScale + Math.log(without + excess),
-  };
-}
-
-interface Growth {
-  readonly from: number;
-  readonly limit: number;
-  readonly loss: number;
-  readonly step: number;
-}
-
-interface Interval {
-  readonly to: number;
-  readonly logMass: number;
-  readonly residual: number;
-}
-
-/** The interval from `from` whose loss as a whole is `loss`, by Newton's method on its upper end; none within the limit. */
-function intervalOf(mechanism: Mechanism, { from, limit, loss, step }: Growth): Interval | undefined {
-  const least = Math.max(from, outcomeAt(mechanism, loss));
-  let to = outcomeAt(mechanism, 2 * loss - lossAt(mechanism, from));
-  for (let round = 0; ; round++) {
-    if (!(to <= limit)) return undefined;
-    const { logScale, without, excess } = integrated(mechanism, from, to, loss);
-    const residual = Math.abs(Math.log1p(excess / without));
-    if (residual < residualWanted * step || round === maxRounds)
-      return { to, logMass: loss + logScale + Math.log(without + excess), residual };
-    const slope = Math.exp(-(to * to) / 2 - Math.log(2 * Math.PI) / 2 - logScale);
-    const next = to - excess / (slope * Math.expm1(lossAt(mechanism, to) - loss));
-    // Never back to where the interval would be empty of losses above its own.
-    to = next > least ? next : (least + to) / 2;
-  }
-}
-
-/** Of a step; what is left of it is counted, release by release. */
-const residualWanted = 1e-7;
-const maxRounds = 30;
-
 /** The same pair seen by an adversary who asks whether the user was added: P and Q change places, losses their sign. */
 export function mirrored({ first, logMass, offset }: LossGrid, step: number): LossGrid {
   const last = first + logMass.length - 1;
@@ -167,7 +81,8 @@ export function mirrored({ first, logMass, offset }: LossGrid, step: number): Lo
   return { first: -last, logMass: swapped, offset: -offset };
 }
 
-function logSum(a: number, b: number): number {
+/** ln(e^a + e^b). */
+export function logSum(a: number, b: number): number {
   if (a === -Infinity) return b;
   if (b === -Infinity) return a;
   return Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { pldBounds } from '../../../../shared/privacy/accounting/accountants.ts';
+import { dominatedPair } from '../../../../shared/privacy/accounting/pld/dominated-pair.ts';
 import { lossAt, outcomeAt } from '../../../../shared/privacy/accounting/pld/loss.ts';
-import { dominatedPair, reachOf } from '../../../../shared/privacy/accounting/pld/pairs.ts';
+import { reachOf } from '../../../../shared/privacy/accounting/pld/pairs.ts';
 import { profileOf } from '../../../../shared/privacy/accounting/pld-accountant.ts';
 import { Delta } from '../../../../shared/units.ts';
 import { sampled } from './events.ts';
@@ -77,6 +78,42 @@ test('no release tells more of an absence than that the coin fell on no', () => 
   expect(profile.delta(largest * 0.9).adding.upper).toBeLessThan(1 - Math.exp(-0.11 * largest));
   const { lower, upper } = profile.delta(0.0214);
   expect(upper / lower - 1).toBeLessThan(5e-3);
+});
+
+test('from below no outcome within reach is left out, whatever the step; the neighbour has what the losses say', () => {
+  const [powers, steps] = [
+    [-7, 0],
+    [-3, 2],
+  ].map(([min, max]) => fc.double({ min: min!, max: max!, noNaN: true }).map((power) => 10 ** power));
+  fc.assert(
+    fc.property(noises, powers!, steps!, (noiseMultiplier, samplingRate, share) => {
+      const mechanism = { noiseMultiplier, samplingRate };
+      const reach = reachOf(mechanism, 1e-12);
+      // From fractions to many times what a release typically loses.
+      const typical = Math.abs(lossAt(mechanism, 2) - lossAt(mechanism, -2));
+      const step = Math.max(
+        share * typical,
+        (lossAt(mechanism, reach.to) - lossAt(mechanism, reach.from)) / 1e4,
+      );
+      const { logMass, offset } = dominatedPair(mechanism, step, reach);
+      const [withHer, without] = [0, 1].map((neighbour) =>
+        logMass.reduce((sum, mass, j) => sum + Math.exp(mass - neighbour * (offset + j * step)), 0),
+      );
+      expect(Math.abs(withHer! - 1)).toBeLessThan(1e-9);
+      expect(Math.abs(without! - 1)).toBeLessThan(1e-9);
+    }),
+  );
+});
+
+test('a mechanism far narrower than the step of the others takes nothing from their lower bound', () => {
+  const profile = profileOf([
+    { event: sampled(2.36, 1.37e-4), count: 58 },
+    { event: sampled(1.056, 1.365e-3), count: 54 },
+  ]);
+  for (const epsilon of [0.1, 0.363, 1]) {
+    const { lower, upper } = profile.delta(epsilon);
+    expect(upper / lower - 1).toBeLessThan(5e-3);
+  }
 });
 
 test('the best of all grids counts: a finer one from below can be worse', () => {
