@@ -56,7 +56,7 @@ function publicFeatures(
   if (shard.numFeatures !== numFeatures(spec))
     throw new ParleyError(
       'WRONG_SHAPE',
-      `the public table makes ${shard.numFeatures} features of a record, but the model takes ${numFeatures(spec)}: use the data schema of the federation`,
+      `publicTable (data.publicPart of a scenario) makes ${shard.numFeatures} features of a record, but federation.model takes ${numFeatures(spec)}: use the data schema of the federation`,
     );
   const { features, labels } = gatherRecords(shard, spec, { users: allUsers(shard), maxRecordsPerUser });
   if (labels.length > 0) return { features, numRecords: labels.length };
