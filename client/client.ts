@@ -86,10 +86,10 @@ function startClient(options: ClientOptions, ending: Ending): { finish: (then: (
       ending.reject(error);
     });
   };
-  const handle = async (order: Order, arrivedMs: number): Promise<void> => {
+  const handle = async (order: Order, arrived: Arrived): Promise<void> => {
     if (finished) return;
     try {
-      const farewell = await carryOut(order, arrivedMs, { desk, options });
+      const farewell = await carryOut(order, arrived, { desk, options });
       if (farewell && farewell.outcome !== 'paused')
         finish(() => {
           ending.resolve(farewell);
@@ -105,9 +105,9 @@ function startClient(options: ClientOptions, ending: Ending): { finish: (then: (
     connect,
     note: observer.note,
     onFatal: fail,
-    onOrder: (order) => {
-      const arrivedMs = now();
-      last = last.then(() => handle(order, arrivedMs));
+    onOrder: (order, joined) => {
+      const arrived = { ms: now(), run: joined };
+      last = last.then(() => handle(order, arrived));
     },
   });
   const models = modelCache((blob) => fetchBlob(session, blob), options.trainer, observer.note);
@@ -130,21 +130,27 @@ const passing: ReadonlySet<string> = new Set([
   'MESSAGE_INVALID',
 ]);
 
+/** When an order came, and in which run. */
+interface Arrived {
+  readonly ms: number;
+  readonly run: RunId;
+}
+
 async function carryOut(
   order: Order,
-  arrivedMs: number,
+  { ms, run }: Arrived,
   { desk, options }: { desk: Desk; options: ClientOptions },
 ): Promise<Farewell | undefined> {
   const key = options.coordinatorKey;
   switch (order.type) {
     case 'enrol':
-      await enrol(opened(key, 'enrol', EnrolTask, order.signed), desk);
+      await enrol(ofRun(run, opened(key, 'enrol', EnrolTask, order.signed)), desk);
       return undefined;
     case 'plan':
-      await takePart(opened(key, 'plan', Plan, order.signed), arrivedMs, desk);
+      await takePart(ofRun(run, opened(key, 'plan', Plan, order.signed)), ms, desk);
       return undefined;
     case 'score':
-      await score(opened(key, 'score', ScoreTask, order.signed), desk);
+      await score(ofRun(run, opened(key, 'score', ScoreTask, order.signed)), desk);
       return undefined;
     case 'report':
       options.observer.report(opened(key, 'report', RoundReport, order.signed));
@@ -154,4 +160,14 @@ async function carryOut(
     default:
       return assertNever(order);
   }
+}
+
+/** Each run flips audit coins of its own, so whoever may order in any number of runs would have everybody's signals. */
+function ofRun<T extends { readonly run: RunId }>(run: RunId, task: T): T {
+  if (task.run === run) return task;
+  throw new ParleyError(
+    'RUN_MISMATCH',
+    `the coordinator gave an order for run ${task.run} to a site that it greeted for run ${run}; nothing was done or sent. A site ` +
+      'takes part in one run at a time: ask the coordinator, and start this site again for another run',
+  );
 }

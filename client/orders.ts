@@ -15,6 +15,7 @@ import { RoundIndex, type RunId, type SiteId } from '../shared/units.ts';
 import { type AuditUsers, freshCounts, rosterOf } from './audit-roles.ts';
 import type { Models } from './models.ts';
 import { participate } from './participate.ts';
+import { checkScoredModel } from './policy.ts';
 import { type RunUsers, usersOf } from './run-users.ts';
 import type { Session } from './session.ts';
 import { wholeSite } from './silo.ts';
@@ -119,8 +120,13 @@ function noteRefused(reply: Reply, { note }: Desk): void {
   note(`the coordinator did not take the refusal: ${reply.detail}`);
 }
 
-/** Score the audit users under a model: signals of records whose users are outside the promise. */
+/**
+ * Score the audit users under a model: signals of records whose users are outside the promise.
+ *
+ * @throws POLICY_REFUSED when the site's policy has not allowed the model; what fetching, scoring and sending throw.
+ */
 export async function score(task: ScoreTask, desk: Desk): Promise<void> {
+  checkScoredModel(task, desk.site.policy);
   const parameters = await desk.models.parameters(task.model);
   const { shard, roles } = await usersOf(task.run, desk.site, desk.audit);
   const signals = await auditSignals(task.model.spec, parameters, {
@@ -136,12 +142,14 @@ async function untilTick(
   arrivedMs: number,
   { now, note }: Desk,
 ): Promise<void> {
-  const left = arrivedMs + answerAfterMs - now();
-  if (answerAfterMs > 0 && left < 0)
+  if (answerAfterMs === 0) return;
+  const passed = now() - arrivedMs;
+  if (passed > answerAfterMs)
     note(
-      `round ${round} took longer than its tick: the time of this answer tells of the data; ask for a longer answerAfterMs`,
+      `round ${round} took longer than its tick, so this answer waits for the next: which tick it is tells of the data; ask for a ` +
+        'longer answerAfterMs',
     );
-  await waitMs(Math.max(0, left));
+  await waitMs(Math.max(1, Math.ceil(passed / answerAfterMs)) * answerAfterMs - passed);
 }
 
 const reasonsToDecline: ReadonlySet<ErrorCode> = new Set([

@@ -4,7 +4,13 @@ import { defencesIn, defenceTypes } from '../shared/model/defence.ts';
 import { siloTypes } from '../shared/model/silo/silo-defence.ts';
 import { ModelSpec } from '../shared/model/spec.ts';
 import { matrixSensitivity } from '../shared/privacy/banded-sensitivity.ts';
-import { brokenPromise, type Plan, type Protection, participationRate } from '../shared/protocol/plan.ts';
+import {
+  brokenPromise,
+  type Plan,
+  type Protection,
+  participationRate,
+  type ScoreTask,
+} from '../shared/protocol/plan.ts';
 import { Delta } from '../shared/units.ts';
 
 /**
@@ -20,6 +26,11 @@ export const SitePolicy = z.strictObject({
     .optional(),
   delta: Delta,
   minNoiseMultiplier: z.number().positive(),
+  /**
+   * The shortest tick, milliseconds, that a plan may have this site answer at: longer than its slowest round, or the time of an
+   * answer tells of the data. Above 0 anyway at a real site.
+   */
+  minAnswerAfterMs: z.number().int().nonnegative().default(0),
   /** The fewest sites that a plan must ask an answer from. */
   minSites: z.number().int().positive().default(2),
   maxSamplingRate: z.number().gt(0).lte(1).default(1),
@@ -50,8 +61,9 @@ export function checkPlan(plan: Plan, policy: SitePolicy): void {
     );
   };
   if (plan.minSites < policy.minSites) refuse('minSites', `${policy.minSites}`, `${plan.minSites}`);
-  if (!isAllowed(plan.model.spec, policy))
-    refuse('allowedModels', 'a list of models', 'a model that is not in it');
+  if (plan.answerAfterMs < policy.minAnswerAfterMs)
+    refuse('minAnswerAfterMs', `${policy.minAnswerAfterMs}`, `answerAfterMs ${plan.answerAfterMs}`);
+  if (!isAllowed(plan.model.spec, policy)) refuseModel(`round ${plan.round}`, 'plan');
   for (const defence of defenceNames(plan))
     if (!policy.allowedDefences.includes(defence))
       refuse('allowedDefences', policy.allowedDefences.join(', ') || 'none at all', defence);
@@ -73,6 +85,24 @@ export function checkPlan(plan: Plan, policy: SitePolicy): void {
     default:
       assertNever(protection);
   }
+}
+
+/**
+ * Hold a model that is to be scored against the site's policy: the coordinator chooses it, and what its signals tell of an audit
+ * user's features.
+ *
+ * @throws POLICY_REFUSED.
+ */
+export function checkScoredModel({ version, model }: ScoreTask, policy: SitePolicy): void {
+  if (!isAllowed(model.spec, policy)) refuseModel(`model ${version}`, 'order to score');
+}
+
+function refuseModel(what: string, order: string): never {
+  throw new ParleyError(
+    'POLICY_REFUSED',
+    `${what}: this site's policy has allowedModels a list of models, the ${order} has a model that is not in it; only the site can ` +
+      'change its policy',
+  );
 }
 
 function refuseBrokenPromise({ round, local: { silo }, protection }: Plan): void {

@@ -36,8 +36,9 @@ export interface RoundDraw {
  * The source of a round's noise and users: fresh noise and every user's own coin, or a banded matrix's next row and the
  * round's group of users.
  *
- * @throws POLICY_REFUSED when the site's sampler cannot draw this plan's noise; LEDGER_CORRUPT when the state of correlated
- * noise in the ledger is not that of this plan.
+ * @throws POLICY_REFUSED when the site's sampler cannot draw this plan's noise; EQUIVOCATION when the plan has another matrix,
+ * noise multiplier or number of parameters than the run's earlier rounds; LEDGER_CORRUPT when the state of correlated noise is
+ * damaged.
  */
 export async function roundSource(plan: Plan, numParams: number, site: Site): Promise<RoundSource> {
   const { protection, run, round } = plan;
@@ -92,15 +93,14 @@ type BandedPlan = Plan & { readonly protection: Extract<Protection, { type: 'use
 
 async function bandedSource(plan: BandedPlan, numParams: number, site: Site): Promise<RoundSource> {
   const { protection, run, round } = plan;
-  const { matrix } = protection;
+  const { matrix, noiseMultiplier } = protection;
   if (site.sampler === 'discrete-gaussian')
     throw refused('correlated noise is rounded from continuous numbers');
   // The same fork in every round: each row has one of its own below it.
   const rng = site.rng.fork(`run ${run} banded noise`);
   const stored = await site.ledger.noiseState(run);
-  const before: BandedNoise = stored
-    ? decodeState(stored, { matrix, numParams })
-    : newBandedNoise(matrix, numParams, rng);
+  const fixed = { matrix, noiseMultiplier, numParams };
+  const before: BandedNoise = stored ? decodeState(stored, fixed) : newBandedNoise(fixed, rng);
   return {
     event: plannedEvent(protection, before.nextRow === 0),
     draw: () => {

@@ -1,6 +1,7 @@
 import { ParleyError } from '../shared/errors.ts';
 import { Notice, Reply, type Request } from '../shared/protocol/messages.ts';
 import type { Connect, Wire } from '../shared/protocol/transport.ts';
+import type { RunId } from '../shared/units.ts';
 import { type Greeting, greet } from './greet.ts';
 import type { Requester } from './transfer.ts';
 
@@ -15,7 +16,8 @@ export type Order = Exclude<Notice, { type: 'challenge' }>;
 interface SessionOptions {
   readonly greeting: Greeting;
   readonly connect: Connect;
-  readonly onOrder: (order: Order) => void;
+  /** With the run that the coordinator was greeted for; it stays the same over reconnections. */
+  readonly onOrder: (order: Order, run: RunId) => void;
   /** The coordinator refused this site, or is not who it should be: trying again will not help. */
   readonly onFatal: (error: unknown) => void;
   readonly note: (text: string) => void;
@@ -25,12 +27,13 @@ interface SessionOptions {
 export function openSession({ greeting, connect, onOrder, onFatal, note }: SessionOptions): Session {
   let ready = deferred();
   let authenticated = false;
+  let { run } = greeting;
   const wire: Wire = connect({
     notice: (message) => {
       const notice = Notice.safeParse(message);
       if (!notice.success) note(`ignored a notice that does not fit the protocol: ${notice.error.message}`);
       else if (notice.data.type === 'challenge') void answer(notice.data);
-      else if (authenticated) onOrder(notice.data);
+      else if (authenticated && run !== undefined) onOrder(notice.data, run);
     },
     lost: (reason) => {
       note(`connection lost (${reason}); reconnecting`);
@@ -40,7 +43,7 @@ export function openSession({ greeting, connect, onOrder, onFatal, note }: Sessi
   });
   const answer = async (challenge: Extract<Notice, { type: 'challenge' }>): Promise<void> => {
     try {
-      await greet(challenge, greeting, (message) => ask(wire, message));
+      run = await greet(challenge, { ...greeting, run }, (message) => ask(wire, message));
       authenticated = true;
       ready.resolve();
     } catch (error) {

@@ -13,8 +13,15 @@ export type Epsilon = z.infer<typeof Epsilon>;
 export const Delta = z.number().gt(0).lt(1).brand<'Delta'>();
 export type Delta = z.infer<typeof Delta>;
 
-/** Clip norm C: L2 bound on one user's update, parameter units, > 0. */
-export const ClipNorm = z.number().positive().brand<'ClipNorm'>();
+/**
+ * Clip norm C: L2 bound on one user's update, parameter units, 2^-100 to 2^100. Near the ends of float64 the factor that clips would
+ * lose its bits, and the clipped update could be longer than C.
+ */
+export const ClipNorm = z
+  .number()
+  .min(2 ** -100)
+  .max(2 ** 100)
+  .brand<'ClipNorm'>();
 export type ClipNorm = z.infer<typeof ClipNorm>;
 
 /** Noise multiplier z = sigma / C, dimensionless, > 0. */

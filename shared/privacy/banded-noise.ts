@@ -1,6 +1,7 @@
 import { ParleyError } from '../errors.ts';
 import { standardNormals } from '../random/gaussian.ts';
 import type { Rng } from '../random/rng.ts';
+import type { NoiseMultiplier } from '../units.ts';
 import type { BandedMatrix } from './banded-matrix.ts';
 import { gridStdDev, type NoiseOptions, type NoiseVector } from './noise.ts';
 import { participationKeyBytes } from './participation-groups.ts';
@@ -12,6 +13,8 @@ import { participationKeyBytes } from './participation-groups.ts';
  */
 export interface BandedNoise {
   readonly matrix: BandedMatrix;
+  /** The first release's pays for all rounds, so that the others must not have a smaller one. */
+  readonly noiseMultiplier: NoiseMultiplier;
   readonly numParams: number;
   /** Index of the row that comes next; rows of rounds that the site sat out have been passed too. 0: nothing was released. */
   readonly nextRow: number;
@@ -21,10 +24,13 @@ export interface BandedNoise {
   readonly participationKey: Uint8Array;
 }
 
+/** What is fixed over a run. */
+export type BandedRun = Pick<BandedNoise, 'matrix' | 'noiseMultiplier' | 'numParams'>;
+
 /** The noise of a run that this site has released nothing of. */
-export function newBandedNoise(matrix: BandedMatrix, numParams: number, rng: Rng): BandedNoise {
+export function newBandedNoise(run: BandedRun, rng: Rng): BandedNoise {
   const participationKey = rng.fork('participation').bytes(participationKeyBytes);
-  return { matrix, numParams, nextRow: 0, rows: [], participationKey };
+  return { ...run, nextRow: 0, rows: [], participationKey };
 }
 
 /**

@@ -1,26 +1,26 @@
 import { createHash } from 'node:crypto';
 import { ParleyError } from '../errors.ts';
-import type { BandedMatrix } from './banded-matrix.ts';
-import type { BandedNoise } from './banded-noise.ts';
+import type { BandedNoise, BandedRun } from './banded-noise.ts';
 import { participationKeyBytes } from './participation-groups.ts';
 
 /**
- * The state of correlated noise as bytes, little-endian: tag, matrix hash (32), numParams, nextRow and number of rows
+ * The state of correlated noise as bytes, little-endian: tag, hash of matrix and noise multiplier (32), numParams, nextRow and number of rows
  * (uint32 each), participation key (32), rows (float64), SHA-256 of all before it (32).
  */
 
-const tag = new TextEncoder().encode('parley/1 banded noise\n');
+const tag = new TextEncoder().encode('parley/2 banded noise\n');
 const hashBytes = 32;
 const countsAt = tag.length + hashBytes;
 const keyAt = countsAt + 12;
 const rowsAt = keyAt + participationKeyBytes;
 
 /** The state as bytes, for the ledger alone: they are as secret as the data. */
-export function encodeState({ matrix, numParams, nextRow, ...state }: BandedNoise): Uint8Array {
+export function encodeState(noise: BandedNoise): Uint8Array {
+  const { numParams, nextRow, ...state } = noise;
   const bytes = new Uint8Array(rowsAt + 8 * numParams * state.rows.length + hashBytes);
   const view = new DataView(bytes.buffer);
   bytes.set(tag);
-  bytes.set(matrixHash(matrix), tag.length);
+  bytes.set(runHash(noise), tag.length);
   for (const [index, count] of [numParams, nextRow, state.rows.length].entries())
     view.setUint32(countsAt + 4 * index, count, true);
   bytes.set(state.participationKey, keyAt);
@@ -33,31 +33,29 @@ export function encodeState({ matrix, numParams, nextRow, ...state }: BandedNois
 }
 
 /**
- * The state that the ledger kept, for a plan's matrix and number of parameters.
+ * The state that the ledger kept, for a plan's matrix, noise multiplier and number of parameters.
  *
- * @throws LEDGER_CORRUPT when the bytes are no such state or damaged; EQUIVOCATION when they are of another matrix or number
- * of parameters: these may not change within a run.
+ * @throws LEDGER_CORRUPT when the bytes are no such state or damaged; EQUIVOCATION when they are of another matrix, noise
+ * multiplier or number of parameters: these may not change within a run.
  */
-export function decodeState(
-  bytes: Uint8Array,
-  { matrix, numParams }: Pick<BandedNoise, 'matrix' | 'numParams'>,
-): BandedNoise {
+export function decodeState(bytes: Uint8Array, run: BandedRun): BandedNoise {
+  const { numParams } = run;
   assertIntact(bytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const count = (index: number): number => view.getUint32(countsAt + 4 * index, true);
   const [length, nextRow, numRows] = [count(0), count(1), count(2)];
-  if (!isSame(bytes.subarray(tag.length, countsAt), matrixHash(matrix)) || length !== numParams)
+  if (!isSame(bytes.subarray(tag.length, countsAt), runHash(run)) || length !== numParams)
     throw new ParleyError(
       'EQUIVOCATION',
-      'the plan has another banded matrix or number of parameters than the earlier rounds of this run, whose noise goes on in ' +
-        'this one; both are fixed over a run',
+      'the plan has another banded matrix, noise multiplier or number of parameters than the earlier rounds of this run, whose ' +
+        'noise goes on in this one and whose first release paid for it; all are fixed over a run',
     );
   const rows = Array.from({ length: numRows }, (_, index) =>
     Float64Array.from({ length: numParams }, (_value, column) =>
       view.getFloat64(rowsAt + 8 * (index * numParams + column), true),
     ),
   );
-  return { matrix, numParams, nextRow, rows, participationKey: bytes.slice(keyAt, rowsAt) };
+  return { ...run, nextRow, rows, participationKey: bytes.slice(keyAt, rowsAt) };
 }
 
 /** The checksum covers all else, so a state that has it was written by this code. */
@@ -72,8 +70,9 @@ function assertIntact(bytes: Uint8Array): void {
     );
 }
 
-function matrixHash({ coefficients, rounds, minSeparation, maxParticipations }: BandedMatrix): Uint8Array {
-  return sha256(JSON.stringify([coefficients, rounds, minSeparation, maxParticipations]));
+function runHash({ matrix, noiseMultiplier }: BandedRun): Uint8Array {
+  const { coefficients, rounds, minSeparation, maxParticipations } = matrix;
+  return sha256(JSON.stringify([coefficients, rounds, minSeparation, maxParticipations, noiseMultiplier]));
 }
 
 function sha256(content: Uint8Array | string): Uint8Array {

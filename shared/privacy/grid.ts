@@ -1,4 +1,3 @@
-import { ParleyError } from '../errors.ts';
 import type { ClipNorm } from '../units.ts';
 import type { SummedUpdate } from './update.ts';
 
@@ -26,20 +25,15 @@ export function sensitivitySlack(numParams: number): number {
 }
 
 /**
- * The sum in grid units, rounded to the nearest integer, shape (numParams,): integers held in float64, exact below 2^53.
- * Throws NON_FINITE when the sum holds NaN or Infinity, which a sum of clipped updates cannot.
+ * The sum in grid units, rounded to the nearest integer, shape (numParams,): integers held in float64, exact below 2^53. NaN and
+ * Infinity, which a sum of clipped updates cannot hold, count as 0: refusing them would tell of somebody's data for nothing.
  */
 export function toGrid(sum: SummedUpdate, step: number): Float64Array {
   const onGrid = new Float64Array(sum.length);
   for (let index = 0; index < onGrid.length; index++) {
     const value = sum[index] ?? 0;
-    if (!Number.isFinite(value))
-      throw new ParleyError(
-        'NON_FINITE',
-        `coordinate ${index} of a sum of clipped updates is not finite; clip every update before adding it, and release nothing of this round`,
-      );
     // Adding 0 turns -0 into 0, so that equal sums have equal bytes.
-    onGrid[index] = Math.round(value / step) + 0;
+    onGrid[index] = Number.isFinite(value) ? Math.round(value / step) + 0 : 0;
   }
   return onGrid;
 }

@@ -1,4 +1,4 @@
-import { assertNever } from '../errors.ts';
+import { assertNever, ParleyError } from '../errors.ts';
 import { discreteGaussians, takesStdDev } from '../random/discrete-gaussian.ts';
 import { standardNormals } from '../random/gaussian.ts';
 import type { Rng } from '../random/rng.ts';
@@ -107,8 +107,17 @@ export function release(
   return saturated(noised);
 }
 
-/** The sum on a grid of the given step, without any noise: no protection whatever. For simulations of what noise prevents. */
+/**
+ * The sum on a grid of the given step, without any noise: no protection whatever. For simulations of what noise prevents.
+ * Throws NON_FINITE when training diverged: with nothing promised, saying so costs nothing.
+ */
 export function releaseWithoutNoise(sum: SummedUpdate, step: number): NoisedUpdate {
+  const bad = sum.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0)
+    throw new ParleyError(
+      'NON_FINITE',
+      `coordinate ${bad} of the trained update is not finite: training diverged; lower federation.local.learningRate`,
+    );
   return saturated(toGrid(sum, step));
 }
 

@@ -24,7 +24,14 @@ const stdDev = gridStdDev(settings, numParams);
 /** What a site releases of an empty sum, round after round, over z * C * (1 + slack) / g: shape (rounds, numParams). */
 function released(bands: number, seed: number): Float64Array[] {
   const rng = seededRng(Seed.parse(seed));
-  let state = newBandedNoise(squareRootMatrix({ rounds, minSeparation: 4, bands }), numParams, rng);
+  let state = newBandedNoise(
+    {
+      matrix: squareRootMatrix({ rounds, minSeparation: 4, bands }),
+      noiseMultiplier: NoiseMultiplier.parse(1),
+      numParams,
+    },
+    rng,
+  );
   return Array.from({ length: rounds }, (_, round) => {
     const next = advance(state, rng, round);
     const noise = bandedNoiseVector(next.row, settings);

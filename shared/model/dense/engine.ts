@@ -29,7 +29,7 @@ export function engineMaker(layers: readonly DenseLayer[]): (round: RoundWork) =
     return {
       train: (work) => {
         machine.arena.release(ready);
-        return trainGroup({ ...machine, shared, round }, work);
+        return trainedOrZero({ ...machine, shared, round }, work);
       },
     };
   };
@@ -38,6 +38,19 @@ export function engineMaker(layers: readonly DenseLayer[]): (round: RoundWork) =
 interface Training extends Machine {
   readonly shared: readonly SharedLayer[];
   readonly round: RoundWork;
+}
+
+/**
+ * A user alone who does not fit into the kernels' memory counts as zero, like one whose update is not finite: an error, which
+ * everybody would see, would tell how many records she has.
+ */
+function trainedOrZero(training: Training, work: GroupWork): GroupResult {
+  try {
+    return trainGroup(training, work);
+  } catch (error) {
+    if (!(error instanceof RangeError) || work.counts.length > 1) throw error;
+    return { sum: new Float64Array(training.round.parameters.length), norms: Float64Array.of(NaN) };
+  }
 }
 
 function trainGroup(training: Training, work: GroupWork): GroupResult {

@@ -200,7 +200,8 @@ export function updateOf(state: Factored): Pick<LayerForm, 'measure' | 'add' | '
     add: (user, factor) => {
       const { arena, factors, offsets } = state;
       arena.doubles(factors + 8 * startOf(offsets, user), rowsOf(offsets, user)).fill(-factor);
-      state.shrunk += factor * (state.share - 1);
+      // Not 0 times infinity: what her steps made of a user who counts as zero must not reach the others.
+      if (factor !== 0) state.shrunk += factor * (state.share - 1);
     },
     finish: () => {
       const { kernels, shared, offsets, input, descent, factors, sum, scratch } = state;

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkPlan, SitePolicy } from '../../../client/policy.ts';
+import { checkPlan, checkScoredModel, SitePolicy } from '../../../client/policy.ts';
 import { ParleyError } from '../../../shared/errors.ts';
 import { squareRootMatrix } from '../../../shared/privacy/banded-matrix.ts';
+import { RoundIndex, RunId } from '../../../shared/units.ts';
 import { aPlan, aPolicy, type PlanChange, userDp } from '../../support/a-site.ts';
 
 const relaxloss = { defence: { type: 'relaxloss', alpha: 0.5 } };
@@ -61,6 +62,7 @@ const refused: readonly (readonly [[string, string, string], PolicyChange, PlanC
     { allowedDefences: ['mist'] },
     { local: { silo: { type: 'mist' } }, protection: none },
   ],
+  [['minAnswerAfterMs', '501', 'answerAfterMs 500'], { minAnswerAfterMs: 501 }, { answerAfterMs: 500 }],
   [['allowedModels', 'a list of models', 'a model that is not in it'], { allowedModels: [] }, {}],
   [
     ['allowedModels', 'a list of models', 'a model that is not in it'],
@@ -69,7 +71,19 @@ const refused: readonly (readonly [[string, string, string], PolicyChange, PlanC
   ],
 ];
 
+test('refuses to score a model that is not in the list', () => {
+  const { model } = aPlan({ model: { layers: [{ type: 'dense', units: 2 }] } });
+  const task = { run: RunId.parse('run-1'), version: RoundIndex.parse(3), model };
+  const check = (allowedModels: unknown) => () => {
+    checkScoredModel(task, aPolicy({ allowedModels }));
+  };
+  expect(check([logistic])).toThrow(expect.objectContaining({ code: 'POLICY_REFUSED' }));
+  expect(check([model.spec])).not.toThrow();
+  expect(check('any')).not.toThrow();
+});
+
 const allowed: readonly [string, PolicyChange, PlanChange][] = [
+  ['exactly the shortest tick', { minAnswerAfterMs: 500 }, { answerAfterMs: 500 }],
   ['as many sites as asked for', { minSites: 4 }, { minSites: 4 }],
   ['exactly the least noise', { minNoiseMultiplier: 1.5 }, {}],
   ['exactly the largest sampling rate', { maxSamplingRate: 0.5 }, {}],
@@ -161,6 +175,7 @@ describe('a site holds a plan against its policy', () => {
       maxEpsilon: 3,
       delta: 1e-6,
       minNoiseMultiplier: 0.7,
+      minAnswerAfterMs: 0,
       minSites: 2,
       maxSamplingRate: 1,
       allowedModels: 'any',

@@ -60,3 +60,33 @@ test('terms that cancel do not lift an update above the clip norm', async () => 
     expect(norm(sum)).toBeLessThanOrEqual(1);
   }
 });
+
+/** The sum of a task's users is the same with one more user, who counts as zero. */
+async function expectCountedAsZero(
+  model: ModelSpec,
+  plan: Parameters<typeof randomTask>[2],
+  records: number,
+): Promise<void> {
+  const task = randomTask(model, [1, 1, 1, records], plan, { clipNorm: 0.5 });
+  const others = { ...task, users: Int32Array.of(0, 1, 2) };
+  const trainer = denseTrainer(model, { chooseForm: () => true });
+  const before = await trainer.clippedSum(others);
+  const after = await trainer.clippedSum(task);
+  expect([before.nonFinite, after.nonFinite]).toEqual([0, 1]);
+  expect(norm(before.sum)).toBeGreaterThan(0.1);
+  expect(distance(after.sum, before.sum)).toBe(0);
+}
+
+test('decay that overflows after more steps than others take spoils no sum', async () => {
+  const linear = ModelSpec.parse({ inputShape: [40], output: { type: 'sigmoid' } });
+  await expectCountedAsZero(linear, { epochs: 40, batchSize: 1, learningRate: 1, l2: 2.5 }, 50);
+});
+
+test('a user whose records do not fit into memory spoils no sum', async () => {
+  const wide = ModelSpec.parse({
+    inputShape: [2],
+    layers: [{ type: 'dense', units: 400_000, activation: 'relu' }],
+    output: { type: 'sigmoid' },
+  });
+  await expectCountedAsZero(wide, { epochs: 1, learningRate: 0.1, maxRecordsPerUser: 5000 }, 3000);
+});

@@ -25,6 +25,7 @@ const options = (z: number, c: number): Parameters<typeof bandedNoiseVector>[1] 
   clipNorm: ClipNorm.parse(c),
 });
 const root = squareRootMatrix({ rounds: 12, minSeparation: 4 });
+const noiseMultiplier = NoiseMultiplier.parse(3);
 
 /** What the release after this state costs, as a plan with this noise multiplier has it. */
 function eventAfter({ matrix, nextRow }: BandedNoise, z: number): MechanismEvent {
@@ -48,7 +49,7 @@ function rowsFor(
     stream = rng(),
   }: { matrix?: BandedMatrix; numParams?: number; stream?: Rng } = {},
 ): { rows: Float64Array[]; state: BandedNoise } {
-  let state = newBandedNoise(matrix, numParams, stream);
+  let state = newBandedNoise({ matrix, noiseMultiplier, numParams }, stream);
   const rows = rounds.map((round) => {
     const next = advance(state, stream, round);
     state = next.state;
@@ -123,12 +124,14 @@ describe('the rows of the noise', () => {
     const { state, rows } = rowsFor([0, 1], { stream });
     const others = [advance(state, stream, 2).row, advance(state, stream, 2).row, rowsFor([0]).rows[0]];
     expect(new Set([...rows, ...others].map(String)).size).toBe(5);
-    expect(newBandedNoise(root, 3, stream).participationKey).not.toEqual(state.participationKey);
+    expect(
+      newBandedNoise({ matrix: root, noiseMultiplier, numParams: 3 }, stream).participationKey,
+    ).not.toEqual(state.participationKey);
   });
 
   test('that overflow are refused: they would hide nothing', () => {
     const matrix = { ...root, coefficients: [1e-320] };
-    const state = newBandedNoise(matrix, 3, rng());
+    const state = newBandedNoise({ matrix, noiseMultiplier, numParams: 3 }, rng());
     expect(() => advance(state, rng(), 0)).toThrow(expect.objectContaining({ code: 'NON_FINITE' }));
   });
 });
@@ -153,7 +156,7 @@ describe('the noise of a release', () => {
   test('is added to the grid sum in integers', () => {
     const sum = Float64Array.of(0.4, -1, 2) as SummedUpdate;
     const settings = options(1.3, 0.5);
-    const fresh = newBandedNoise(root, 3, rng());
+    const fresh = newBandedNoise({ matrix: root, noiseMultiplier, numParams: 3 }, rng());
     const { row } = advance(fresh, rng(), 2);
     const noise = bandedNoiseVector(row, settings);
     const update = release(sum, noise, settings);
@@ -165,7 +168,7 @@ describe('the noise of a release', () => {
   test('every ledger of a run can be read, and costs what the first round did', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 2 ** 12 - 1 }), (answered) => {
-        let state = newBandedNoise(root, 1, rng());
+        let state = newBandedNoise({ matrix: root, noiseMultiplier, numParams: 1 }, rng());
         const rounds = all(root.rounds).filter((round) => (answered >> round) & 1);
         const entries = rounds.map((round) => {
           const event = eventAfter(state, 2);
@@ -183,7 +186,7 @@ describe('the noise of a release', () => {
 
   test('another noise multiplier in the middle of a run is not covered', () => {
     const { state } = rowsFor([0]);
-    const paid = eventAfter(newBandedNoise(root, 3, rng()), 2);
+    const paid = eventAfter(newBandedNoise({ matrix: root, noiseMultiplier, numParams: 3 }, rng()), 2);
     const step = eventAfter(state, 1.9);
     const entries = [paid, step].map((event) => ({ event, count: 1 }));
     expect(() => interpreted(entries)).toThrow(expect.objectContaining({ code: 'EVENT_UNSUPPORTED' }));
@@ -195,13 +198,13 @@ describe('the state as bytes', () => {
     fc.assert(
       fc.property(smallMatrices, fc.nat(), fc.integer({ min: 1, max: 5 }), (matrix, last, numParams) => {
         const { state } = rowsFor([last % matrix.rounds], { matrix, numParams });
-        const decoded = decodeState(encodeState(state), { matrix, numParams });
+        const decoded = decodeState(encodeState(state), { matrix, noiseMultiplier, numParams });
         expect(decoded).toEqual(state);
         if (state.nextRow === matrix.rounds) return;
         expect(advance(decoded, rng(), state.nextRow)).toEqual(advance(state, rng(), state.nextRow));
       }),
     );
-    const fresh = newBandedNoise(root, 3, rng());
+    const fresh = newBandedNoise({ matrix: root, noiseMultiplier, numParams: 3 }, rng());
     expect(decodeState(encodeState(fresh), fresh)).toEqual(fresh);
   });
 
@@ -217,10 +220,11 @@ describe('the state as bytes', () => {
       expect(() => decodeState(each, state)).toThrow(expect.objectContaining({ code: 'LEDGER_CORRUPT' }));
   });
 
-  test('of another matrix or model is refused: the plan has changed, not the ledger', () => {
+  test('of another matrix, noise multiplier or model is refused: the plan has changed, not the ledger', () => {
     const { state } = rowsFor([0, 1]);
     const changes: Partial<BandedNoise>[] = [
       { numParams: 4 },
+      { noiseMultiplier: NoiseMultiplier.parse(2.999) },
       { matrix: { ...root, coefficients: [1, 0.5, 0.375] } },
       { matrix: { ...root, rounds: 13 } },
       { matrix: { ...root, minSeparation: 5 } },

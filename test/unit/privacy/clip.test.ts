@@ -4,10 +4,11 @@ import { clipUpdate, l2Norm } from '../../../shared/privacy/clip.ts';
 import type { RawUpdate } from '../../../shared/privacy/update.ts';
 import { standardNormals } from '../../../shared/random/gaussian.ts';
 import { seededRng } from '../../../shared/random/rng.ts';
-import { ClipNorm, Seed } from '../../../shared/units.ts';
+import { type ClipNorm, Seed } from '../../../shared/units.ts';
 
 const raw = (...values: number[]): RawUpdate => Float32Array.from(values) as RawUpdate;
-const norm = (value: number): ClipNorm => ClipNorm.parse(value);
+// Wider than the schema's: this function's law holds for all of them.
+const norm = (value: number): ClipNorm => value as ClipNorm;
 const coordinates = fc.oneof(
   fc.float({ noDefaultInfinity: true, noNaN: true }),
   fc.constantFrom(0, -0, 1e30, -1e30, 1e-45, -1e-45, 1e-39, 3.4e38, 1, -1),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { drawNoise, gridStdDev } from '../../../shared/privacy/noise.ts';
+import { drawNoise, gridStdDev, type NoiseOptions } from '../../../shared/privacy/noise.ts';
 import { assertNoiseDrawn, meanSquareBounds, type NoiseTest } from '../../../shared/privacy/noise-check.ts';
 import vectors from '../../vectors/noise.json' with { type: 'json' };
 import {
@@ -128,7 +128,8 @@ describe('assertNoiseDrawn', () => {
   });
 
   test('a clip norm below float64 gives no usable noise, and that does not pass', () => {
-    const noise = drawNoise(seeded(8), 100, options(1, 5e-324));
+    const beyondTheSchema = { ...options(1, 1), clipNorm: 5e-324 as NoiseOptions['clipNorm'] };
+    const noise = drawNoise(seeded(8), 100, beyondTheSchema);
     expect(() => assertNoiseDrawn(noise, [100])).toThrow(implausible);
   });
 
