@@ -54,15 +54,8 @@ export type SitePolicy = z.infer<typeof SitePolicy>;
  * @throws POLICY_REFUSED naming the rule, its value here, what the plan asks, and who can change it.
  */
 export function checkPlan(plan: Plan, policy: SitePolicy): void {
-  const refuse = (rule: string, expected: string, found: string): never => {
-    throw new ParleyError(
-      'POLICY_REFUSED',
-      `round ${plan.round}: this site's policy has ${rule} ${expected}, the plan has ${found}; only the site can change its policy`,
-    );
-  };
-  if (plan.minSites < policy.minSites) refuse('minSites', `${policy.minSites}`, `${plan.minSites}`);
-  if (plan.answerAfterMs < policy.minAnswerAfterMs)
-    refuse('minAnswerAfterMs', `${policy.minAnswerAfterMs}`, `answerAfterMs ${plan.answerAfterMs}`);
+  const refuse = refusalOf(plan);
+  checkTerms(plan, policy);
   if (!isAllowed(plan.model.spec, policy)) refuseModel(`round ${plan.round}`, 'plan');
   for (const defence of defenceNames(plan))
     if (!policy.allowedDefences.includes(defence))
@@ -85,6 +78,25 @@ export function checkPlan(plan: Plan, policy: SitePolicy): void {
     default:
       assertNever(protection);
   }
+}
+
+type Refuse = (rule: string, expected: string, found: string) => never;
+
+function refusalOf({ round }: Plan): Refuse {
+  return (rule, expected, found) => {
+    throw new ParleyError(
+      'POLICY_REFUSED',
+      `round ${round}: this site's policy has ${rule} ${expected}, the plan has ${found}; only the site can change its policy`,
+    );
+  };
+}
+
+/** Who else must answer, and when. */
+function checkTerms(plan: Plan, { minSites, minAnswerAfterMs }: SitePolicy): void {
+  const refuse: Refuse = refusalOf(plan);
+  if (plan.minSites < minSites) refuse('minSites', `${minSites}`, `${plan.minSites}`);
+  if (plan.answerAfterMs < minAnswerAfterMs)
+    refuse('minAnswerAfterMs', `${minAnswerAfterMs}`, `answerAfterMs ${plan.answerAfterMs}`);
 }
 
 /**
