@@ -18,7 +18,7 @@ import { createSketcher } from './monitor/sketch.ts';
 import { monitorOf } from './monitor/watch.ts';
 import { type ModelInUse, readReference } from './read-reference.ts';
 import { type HardeningSteps, ServeConfig } from './serve-config.ts';
-import { openHistories, secretIn } from './serve-directory.ts';
+import { lockServing, openHistories, secretIn } from './serve-directory.ts';
 import { readServedModel } from './served-model.ts';
 
 /** What a server needs beside its configuration. */
@@ -40,10 +40,10 @@ const readText = (path: string): string => readFileSync(path, 'utf8');
 
 /**
  * Serve a finished model: a safetensors file, or the newest model of a run's directory. Budgets and alarms go on from the query
- * log of earlier starts.
+ * log of earlier starts; while the server runs, no other may have its directory.
  *
- * @throws FILE_NOT_FOUND, CONFIG_INVALID, MODEL_INVALID, NON_FINITE, RUN_NOT_FOUND, QUERY_LOG_CORRUPT, DIRECTORY_UNWRITABLE,
- * INSECURE_URL, PORT_IN_USE; what reading a reference table throws.
+ * @throws FILE_NOT_FOUND, CONFIG_INVALID, MODEL_INVALID, NON_FINITE, RUN_NOT_FOUND, QUERY_LOG_CORRUPT; DIRECTORY_UNWRITABLE, also
+ * when a server uses the directory; INSECURE_URL, PORT_IN_USE; what reading a reference table throws.
  */
 export async function launchServe(
   target: string,
@@ -52,11 +52,39 @@ export async function launchServe(
 ): Promise<ServedModelAt> {
   const at = (path: string): string => resolve(dirname(configFile), path);
   const config = loadConfig(configFile, ServeConfig, readText, 'docs/serving.md');
+  const unlock = lockServing(at(config.directory));
+  try {
+    const prepared = await prepare(target, { config, configFile, at }, running);
+    const served = await begin(prepared, running);
+    const close = async (): Promise<void> => {
+      await served.close();
+      prepared.model.source.dispose();
+      unlock();
+    };
+    return { port: served.port, host: config.listen.host, modelSha256: prepared.modelSha256, close };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/** A configuration, and where the paths in it lead. */
+interface Configured {
+  readonly config: ServeConfig;
+  readonly configFile: string;
+  readonly at: (path: string) => string;
+}
+
+async function prepare(
+  target: string,
+  { config, configFile, at }: Configured,
+  { rng, note }: ServeRunning,
+): Promise<Prepared> {
   const schema = dataSchemaOf(loadText(at(config.schema), readText), at(config.schema));
   const specFile = config.spec === undefined ? undefined : at(config.spec);
   const { modelSha256, spec, parameters } = await readServedModel(target, { schema, specFile });
   const directory = at(config.directory);
-  const secret = secretIn(directory, running.rng);
+  const secret = secretIn(directory, rng);
   const classes = classNames(schema);
   const model: ModelInUse = {
     ...{ spec, schema, classes },
@@ -65,17 +93,9 @@ export async function launchServe(
   };
   const harden = (steps: HardeningSteps): Harden =>
     hardenerOf(hardeningOf(steps, { at, file: configFile, numClasses: classes.length }), secret);
-  const reference = await referenceIn(config, { at, model, note: running.note });
+  const reference = await referenceIn(config, { at, model, note });
   const callers = callersOf(config, reference, harden);
-  const served = await begin(
-    { config, at, directory, model, modelSha256, callers, hardenFurther: harden(config.hardened) },
-    running,
-  );
-  const close = async (): Promise<void> => {
-    await served.close();
-    model.source.dispose();
-  };
-  return { port: served.port, host: config.listen.host, modelSha256, close };
+  return { config, at, directory, model, modelSha256, callers, hardenFurther: harden(config.hardened) };
 }
 
 /** A server that is ready to go on from its log. */

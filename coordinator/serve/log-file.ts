@@ -1,5 +1,5 @@
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
-import { appended, type Content, corrupt, emptyLog, type Head, nextContent } from './query-log.ts';
+import { appended, type Content, emptyLog, type Head, nextContent, writtenByOthers } from './query-log.ts';
 
 /** The query log on disk. */
 export interface LogFile {
@@ -45,7 +45,7 @@ export function openLog(
   timer.unref();
   return {
     append: (content) => {
-      if (fstatSync(file).size !== size) throw corrupt(`${path} was written to by another program`);
+      if (fstatSync(file).size !== size) throw writtenByOthers(path);
       const next = appended(head, content);
       const line = Buffer.from(`${next.line}\n`);
       writeWhole(file, line, size);

@@ -104,12 +104,20 @@ export function historyAfter(
   };
 }
 
-/** What is said of a log that cannot be relied on. */
+/** What is said of a log that is no chain. */
 export function corrupt(what: string): ParleyError {
   return new ParleyError(
     'QUERY_LOG_CORRUPT',
-    `${what}: budgets and alarms cannot be known. Nothing is answered until the log is restored from a copy that holds every line; ` +
-      'run one server on a log',
+    `${what}: budgets and alarms cannot be known. Nothing is answered until the log is restored from a copy that holds every line`,
+  );
+}
+
+/** What is said of a log whose lines a server no longer knows: they may be those of another one, so nothing need be lost. */
+export function writtenByOthers(path: string): ParleyError {
+  return new ParleyError(
+    'QUERY_LOG_CORRUPT',
+    `another program has written to ${path} while this server ran on it: budgets and alarms cannot be known, and nothing is ` +
+      'answered. End the other program, such as a second server, then this one, and start this one again: it reads the whole log',
   );
 }
 

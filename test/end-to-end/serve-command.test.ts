@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { type ParleyProcess, parley, parleyDone } from '../support/processes.ts';
 import { callerKey, patients, post, servedFiles } from '../support/served.ts';
@@ -12,6 +13,30 @@ async function urlOf(server: ParleyProcess): Promise<string> {
   const { host, port } = Serving.parse(JSON.parse(line)).serving;
   return `http://${host}:${port}`;
 }
+
+test('a second server on one directory is refused by a code, and the first goes on', async () => {
+  const { model, config } = servedFiles(temporaryFolder());
+  const records = patients.flatMap((patient) => patient.records);
+  const first = parley('serve', model, '--config', config, '--json');
+  const url = await urlOf(first);
+  expect((await post(url, { records: records.slice(0, 2) })).body.budget?.total).toBe(99_998);
+  const log = join(config, '..', 'state', 'queries.jsonl');
+  const before = readFileSync(log, 'utf8');
+  const second = parley('serve', model, '--config', config);
+  onTestFinished(async () => {
+    await Promise.all([first, second].map((server) => server.kill('SIGKILL')));
+  });
+  // One that starts is found here, rather than waited for without end.
+  await expect(second.waitFor((line) => line.startsWith('serving'))).rejects.toThrow('ended first');
+  expect(await second.exited, second.stderr()).toBe(7);
+  expect(second.stderr()).toMatch(/DIRECTORY_UNWRITABLE: .*state is in use: a server .* end that first/);
+  expect(readFileSync(log, 'utf8')).toBe(before);
+  expect(await post(url, { records: records.slice(2, 3) })).toMatchObject({
+    status: 200,
+    body: { budget: { total: 99_997 } },
+  });
+  expect(await first.kill('SIGINT')).toBe(0);
+});
 
 test('a server that is killed has forgotten no budget, and one that is stopped ends well', async () => {
   const { model, config } = servedFiles(temporaryFolder());

@@ -1,7 +1,9 @@
 import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { callerKey, patients, served, servedFiles } from '../support/served.ts';
+import { appended } from '../../coordinator/serve/query-log.ts';
+import type { Sha256 } from '../../shared/units.ts';
+import { callerKey, noon, patients, served, servedFiles } from '../support/served.ts';
 import { refusalOf, temporaryFolder } from '../support/temporary.ts';
 
 const records = patients.flatMap((patient) => patient.records);
@@ -61,14 +63,22 @@ describe('the query log', () => {
     expect((await served(files)).notes).toEqual([]);
   });
 
-  test('that another program writes to stops all answers', async () => {
+  test('that another program writes to stops all answers, until that one and the server are ended', async () => {
     const files = servedFiles(temporaryFolder());
     const server = await served(files);
-    appendFileSync(logOf(files), '\n');
-    expect(await server.ask(records.slice(0, 1))).toMatchObject({
-      status: 503,
-      body: { error: { code: 'QUERY_LOG_CORRUPT' } },
-    });
+    await server.ask(records.slice(0, 1));
+    const text = readFileSync(logOf(files), 'utf8');
+    const lines = text.trim().split('\n');
+    const head = { length: lines.length, hash: (JSON.parse(lines.at(-1)!) as { hash: Sha256 }).hash };
+    const start = { type: 'start' as const, timeMs: noon, modelSha256: head.hash };
+    appendFileSync(logOf(files), `${appended(head, start).line}\n`);
+    const { status, body } = await server.ask(records.slice(0, 1));
+    expect([status, body.error?.code]).toEqual([503, 'QUERY_LOG_CORRUPT']);
+    expect(body.error?.message).toMatch(/another program .* End the other program.* start this one again/);
+    expect(body.error?.message).not.toContain('restored');
+    await server.close();
+    const again = await served(files);
+    expect((await again.ask(records.slice(1, 2))).body.budget?.total).toBe(99_998);
   });
 });
 
