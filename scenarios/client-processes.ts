@@ -24,8 +24,8 @@ function spawnClient(file: string, { signal, note }: Spawning): Promise<void> {
   const child = spawn(process.execPath, [...process.execArgv, command, 'client', file, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const log = createWriteStream(join(dirname(file), 'client.log'), { flags: 'a' });
-  child.stderr.pipe(log);
+  const log = clientLog(join(dirname(file), 'client.log'), note);
+  child.stderr.on('data', log.write);
   let lastLine = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     log.write(text);
@@ -38,6 +38,7 @@ function spawnClient(file: string, { signal, note }: Spawning): Promise<void> {
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, killedBy) => {
+      log.end();
       signal.removeEventListener('abort', kill);
       if (killedBy !== null && !signal.aborted) note(`${file}: the client was killed by ${killedBy}`);
       if (code === null || code === 0 || signal.aborted) resolve();
@@ -47,6 +48,27 @@ function spawnClient(file: string, { signal, note }: Spawning): Promise<void> {
         );
     });
   });
+}
+
+interface ClientLog {
+  readonly write: (text: string | Uint8Array) => void;
+  readonly end: () => void;
+}
+
+/** A log that cannot be written, as on a full disk, is noted once and then does without the rest: no run hangs on it. */
+function clientLog(path: string, note: (text: string) => void): ClientLog {
+  const stream = createWriteStream(path, { flags: 'a' });
+  stream.on('error', ({ message }) => {
+    note(`${path} cannot be written (${message}): the site goes on without its log`);
+  });
+  return {
+    write: (text) => {
+      if (!stream.destroyed) stream.write(text);
+    },
+    end: () => {
+      stream.end();
+    },
+  };
 }
 
 const Failure = z.object({

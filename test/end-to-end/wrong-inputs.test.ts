@@ -1,13 +1,16 @@
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { hospitals } from '../../scenarios/data/hospitals.ts';
 import { identityFrom } from '../../shared/crypto/identity.ts';
 import { secureRng } from '../../shared/random/rng.ts';
 import { aFederation, type FederationFiles } from '../support/a-federation.ts';
 import { ledgerRows } from '../support/ledger-files.ts';
 import { parley, parleyDone } from '../support/processes.ts';
+import { aScenario } from '../support/small-run.ts';
+import { temporaryFolder } from '../support/temporary.ts';
 
 interface Refused {
   readonly code: number | null;
@@ -108,6 +111,27 @@ describe('configuration and machine', () => {
     );
     expect([code, error.code]).toEqual([7, 'DIRECTORY_UNWRITABLE']);
   });
+
+  test.skipIf(!existsSync('/dev/full'))(
+    'a full disk costs a simulated site its log, and no run',
+    async () => {
+      const out = temporaryFolder();
+      const [site] = hospitals(2);
+      mkdirSync(join(out, 'sites', site!.name), { recursive: true });
+      const log = join(out, 'sites', site!.name, 'client.log');
+      symlinkSync('/dev/full', log);
+      const { code, stdout, stderr } = await parleyDone(
+        'simulate',
+        aScenario('full', { sites: 2 }),
+        '--out',
+        out,
+      );
+      expect(code, stdout + stderr).toBe(0);
+      expect(stdout).toMatch(/^finished: /m);
+      expect(stderr.split(`${log} cannot be written (ENOSPC`)).toHaveLength(2);
+      expect(stderr).not.toMatch(/^ +at /m);
+    },
+  );
 
   test('a data set that is nowhere', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'parley-no-data-'));
