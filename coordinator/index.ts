@@ -16,7 +16,7 @@ export { type FinishedRun, openFinishedRun } from './finished-run.ts';
 export { launchCoordinator } from './launch.ts';
 export { parleyVersion } from './manifest.ts';
 export type { Outcome } from './run.ts';
-export { createCallerKey } from './serve/caller-key.ts';
+export { callerKeyIn, createCallerKey } from './serve/caller-key.ts';
 export { launchServe } from './serve/launch-serve.ts';
 export { listen } from './server.ts';
 export type { Observer } from './state.ts';

@@ -8,6 +8,11 @@ export function createCallerKey(rng: Rng): { readonly key: string; readonly keyS
   return { key, keySha256: Sha256.parse(Buffer.from(keyHash(key)).toString('hex')) };
 }
 
+/** The key in a text that holds it alone, or both lines of `parley serve-key`; undefined for every other text. */
+export function callerKeyIn(text: string): string | undefined {
+  return /^(?:key )?(parley-[\w-]{43})(?:\s+keySha256 [0-9a-f]{64})?$/.exec(text.trim())?.[1];
+}
+
 /** Finds the caller whose key it is. Takes the same time whoever it is, and if it is nobody. */
 export function callerFinder<T extends { readonly keySha256: Sha256 }>(
   callers: readonly T[],

@@ -125,4 +125,23 @@ describe('the auditor, as any caller,', () => {
   ])('is refused with %s', async (_, options, code) => {
     expect(await refusalOf(audit(options))).toMatchObject({ code });
   });
+
+  test('takes the key as `parley serve-key` printed it, and tells nothing of a file that holds another secret', async () => {
+    const wrong = join(temporaryFolder(), 'key');
+    const refused = (): Promise<unknown> => refusalOf(audit({ through: nowhere, keyFile: wrong }));
+    writeFileSync(wrong, `key ${callerKey.key}\nkeySha256 ${callerKey.keySha256}\n`);
+    // It is asked with, though nobody is there.
+    expect(await refused()).toMatchObject({ code: 'CONNECTION_LOST' });
+    writeFileSync(wrong, 'hunter2\nsecond line');
+    const args = ['--through', nowhere, '--key-file', wrong];
+    const { code, stdout, stderr } = await parleyDone('audit', directory, ...args);
+    expect(stdout + stderr).not.toMatch(/hunter2|second line|does not answer/);
+    expect(code, stderr).toBe(2);
+    expect(stderr).toContain(`CONFIG_INVALID: ${wrong}`);
+    for (const content of ['', 'parley-hunter2', `${callerKey.key}\n${callerKey.key}`]) {
+      writeFileSync(wrong, content);
+      const message = expect.not.stringMatching(/hunter2|parley-\w{9}/) as string;
+      expect(await refused()).toMatchObject({ code: 'CONFIG_INVALID', message });
+    }
+  });
 });

@@ -1,4 +1,5 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { callerKeyIn } from '../../../coordinator/index.ts';
 import { loadText } from '../../../shared/config.ts';
 import { sha256 } from '../../../shared/crypto/encoding.ts';
 import { ParleyError } from '../../../shared/errors.ts';
@@ -40,7 +41,7 @@ export async function throughCommand(
   options: ThroughOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const key = loadText(options.keyFile, (path) => readFileSync(path, 'utf8')).trim();
+  const key = keyOf(options.keyFile);
   const people = options.users ? await peopleOfTables(options.users) : await peopleOfSimulation(target);
   const asking = openAsking(options.through, key);
   const answered = await allAnswered(people, asking);
@@ -63,6 +64,17 @@ export async function throughCommand(
   };
   terminal.say(throughText(audited));
   terminal.emit({ through: audited });
+}
+
+/** The key in a file. No message has any of the file's content, which may be another secret. */
+function keyOf(keyFile: string): string {
+  const key = callerKeyIn(loadText(keyFile, (path) => readFileSync(path, 'utf8')));
+  if (key !== undefined) return key;
+  throw new ParleyError(
+    'CONFIG_INVALID',
+    `${keyFile} (--key-file) holds no key of a caller: expected the key alone, parley- and 43 characters, or the two lines that ` +
+      '`parley serve-key` printed',
+  );
 }
 
 /** Which half of the people an attacker knows the membership of. */
