@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { ParleyError } from '../shared/errors.ts';
 import { compareHtml } from './report/compare-page.ts';
@@ -10,12 +10,12 @@ import type { Terminal } from './terminal.ts';
 
 /**
  * `parley compare`: one table and one chart over runs that are there already. Runs of one scenario, whatever their seeds, are one
- * line, with intervals over the seeds; every other run is a line of its own.
+ * line, with intervals over the seeds; every other run is a line of its own. A run given more than once counts once, with a note.
  *
  * @throws RUN_NOT_FOUND for a directory without a run or a run without a finished round; DIRECTORY_UNWRITABLE.
  */
 export function compareCommand(directories: readonly string[], out: string, terminal: Terminal): void {
-  const cells = comparedRuns(directories);
+  const cells = comparedRuns(countedOnce(directories, terminal.note));
   const report = writeComparison(out, cells);
   terminal.say(`${sweepText(cells)}\n\nreport: ${report}`);
   terminal.emit({ compare: join(out, 'compare.json'), report });
@@ -25,14 +25,26 @@ interface NamedRun {
   /** What runs of one line have in common. */
   readonly key: string;
   readonly directory: string;
+  /** The directory's one true path, however it was given. */
+  readonly place: string;
   /** The directory as it was given: several runs when it holds seeds. */
   readonly given: string;
   readonly run: Omit<DoneRun, 'cell'>;
 }
 
-/** The lines of a comparison, in the order in which the runs were given. */
-function comparedRuns(directories: readonly string[]): CellSummary[] {
+/** Every run once, where it was given first: a second time it would pass for another draw. */
+function countedOnce(directories: readonly string[], note: (text: string) => void): NamedRun[] {
   const runs = directories.flatMap((given) => runsIn(given).map((directory) => namedRun(directory, given)));
+  const places = runs.map(({ place }) => place);
+  const firsts = runs.filter(({ place }, index) => places.indexOf(place) === index);
+  const again = firsts.filter(({ place }) => places.indexOf(place) !== places.lastIndexOf(place));
+  const names = again.map(({ directory }) => directory).join(', ');
+  if (again.length > 0) note(`given more than once and counted once: ${names}`);
+  return firsts;
+}
+
+/** The lines of a comparison, in the order in which the runs were given. */
+function comparedRuns(runs: readonly NamedRun[]): CellSummary[] {
   const firsts = runs.filter(({ key }, index) => runs.findIndex((other) => other.key === key) === index);
   const names = new Map(firsts.map((first) => [first.key, nameOf(first, firsts)]));
   const metrics = new Set(runs.map(({ run }) => run.figures.utility.metric));
@@ -67,12 +79,13 @@ function namedRun(directory: string, given: string): NamedRun {
   const { seed } = reported.manifest;
   const planned = reported.reports.at(-1)?.rounds ?? 0;
   const outcome = figures.rounds < planned ? 'stopped' : 'finished';
-  return { key: keyOf(directory), directory, given, run: { status: 'done', seed, outcome, figures } };
+  const place = realpathSync(directory);
+  return { key: keyOf(directory), directory, place, given, run: { status: 'done', seed, outcome, figures } };
 }
 
 /** The scenario without its seeds; a run of real sites has none and stands alone. */
 function keyOf(directory: string): string {
-  if (!existsSync(join(directory, 'scenario.json'))) return resolve(directory);
+  if (!existsSync(join(directory, 'scenario.json'))) return realpathSync(directory);
   return JSON.stringify({ ...storedScenario(directory), seeds: [] });
 }
 

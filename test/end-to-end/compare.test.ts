@@ -1,5 +1,5 @@
-import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { readRun } from '../../scenarios/run-directory.ts';
 import { figuresOf } from '../../scenarios/sweep/result.ts';
@@ -64,6 +64,24 @@ test('the seeds of one scenario given one by one are one line too', async () => 
   expect(JSON.parse(stdout)).toMatchObject({ report: join(out, 'compare.html') });
   const { cells } = JSON.parse(readFileSync(join(out, 'compare.json'), 'utf8')) as { cells: CellSummary[] };
   expect(cells.map(({ runs }) => runs.length)).toEqual([2]);
+});
+
+test('a run that is given twice, by whatever path, counts once, and one note says so', async () => {
+  const cellsOf = async (...given: readonly string[]): Promise<[unknown[][], string]> => {
+    const { code, stdout, stderr } = await parleyDone('compare', ...given, '--out', out);
+    expect(code, stdout + stderr).toBe(0);
+    const { cells } = JSON.parse(readFileSync(join(out, 'compare.json'), 'utf8')) as { cells: CellSummary[] };
+    return [cells.map(({ runs }) => runs.map(({ seed }) => seed)), stderr.trim()];
+  };
+  const [first, second] = seedRuns;
+  const link = join(folder, 'link');
+  symlinkSync(real, link);
+  const roundabout = `${seeds}/../first-seeds/seed-5/`;
+  expect(await cellsOf(seeds, second!, roundabout, real, relative('.', real), link)).toEqual([
+    [[4, 5], [1]],
+    `given more than once and counted once: ${second!}, ${real}`,
+  ]);
+  expect(await cellsOf(second!, first!)).toEqual([[[5, 4]], '']);
 });
 
 test('a directory without a run is named, and so is one that cannot be written to', async () => {
