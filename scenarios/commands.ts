@@ -7,7 +7,14 @@ import { dataDirectories } from './data/data-directory.ts';
 import type { SeedRun } from './report/run.ts';
 import { seedsSummary } from './report/seeds-summary.ts';
 import { summaryTable } from './report/summary.ts';
-import { clearRun, readCanary, readRun, writeReport, writeSeedsReport } from './run-directory.ts';
+import {
+  assertNoSweep,
+  clearRun,
+  readCanary,
+  readRun,
+  writeReport,
+  writeSeedsReport,
+} from './run-directory.ts';
 import { loadScenario } from './scenario.ts';
 import { runDirectory, simulate } from './simulate.ts';
 import type { Terminal } from './terminal.ts';
@@ -24,7 +31,8 @@ export interface SimulateOptions {
 
 /**
  * `parley simulate`: every seed of a scenario, one after another, each in its own run directory, then the summary and
- * report.html. Throws LEAKAGE_LIMIT or PRIVACY_BROKEN after all of it when a run stopped itself.
+ * report.html. Throws DIRECTORY_UNWRITABLE where a sweep lies; LEAKAGE_LIMIT or PRIVACY_BROKEN after all of it when a run stopped
+ * itself.
  */
 export async function simulateCommand(
   file: string,
@@ -36,6 +44,7 @@ export async function simulateCommand(
   const scenario = { ...loaded, federation: { ...loaded.federation, rounds } };
   const seeds = options.seed === undefined ? scenario.seeds : [Seed.parse(options.seed)];
   const out = options.out ?? join('runs', basename(file).replace(/\.ya?ml$/, ''));
+  assertNoSweep(out);
   if (options.overwrite) clearRun(out);
   const directories = dataDirectories(process.env, options.dataDir);
   terminal.say(`scenario ${scenario.federation.name}: ${scenario.federation.description.trim()}`);

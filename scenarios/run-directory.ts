@@ -118,6 +118,31 @@ export function clearDirectory(directory: string, marks: readonly string[]): voi
   }
 }
 
+/** What a sweep leaves in its directory. */
+export const sweepMarks = ['jobs', 'sweep.json'] as const;
+
+/** What a run leaves in its directory, or a simulation of several seeds above them. */
+const runMarks = ['manifest.json', 'coordinator.sqlite', 'seeds.json'] as const;
+
+/** Keep a run out of the directory of a sweep, whose report it would write over. Throws DIRECTORY_UNWRITABLE there. */
+export function assertNoSweep(directory: string): void {
+  assertNothingOf('a sweep', sweepMarks, directory);
+}
+
+/** Keep a sweep out of the directory of a run, whose report it would write over. Throws DIRECTORY_UNWRITABLE there. */
+export function assertNoRun(directory: string): void {
+  assertNothingOf('a run', runMarks, directory);
+}
+
+function assertNothingOf(what: string, marks: readonly string[], directory: string): void {
+  const found = marks.find((name) => existsSync(join(directory, name)));
+  if (found === undefined) return;
+  throw new ParleyError(
+    'DIRECTORY_UNWRITABLE',
+    `${directory} holds ${what} (${found}), whose report.html would be written over: give another --out`,
+  );
+}
+
 /** Folders of runs in a directory: itself, one for each seed, those of a sweep or of shadow federations. */
 function runsIn(directory: string): readonly string[] {
   const files = readdirSync(directory, { recursive: true, encoding: 'utf8' });

@@ -6,7 +6,7 @@ import { parleyVersion } from '../../coordinator/index.ts';
 import { ParleyError } from '../../shared/errors.ts';
 import { sweepHtml } from '../report/sweep-page.ts';
 import { sweepText } from '../report/sweep-text.ts';
-import { clearDirectory } from '../run-directory.ts';
+import { assertNoRun, clearDirectory, sweepMarks } from '../run-directory.ts';
 import type { Terminal } from '../terminal.ts';
 import { loadGrid, shownGrid } from './grid.ts';
 import { jobDirectory, keptResult, recordResult } from './job-directory.ts';
@@ -40,14 +40,15 @@ export const defaultLockSeconds = 30;
  * `parley sweep`: run every cell of a grid with every seed, keep what an earlier call finished, and write sweep.json and
  * report.html over all of it.
  *
- * @throws CONFIG_INVALID and FILE_NOT_FOUND before anything runs; INTERRUPTED; RUN_FAILED at the end, naming the jobs that
+ * @throws CONFIG_INVALID, FILE_NOT_FOUND and, also where a run lies, DIRECTORY_UNWRITABLE before anything runs; INTERRUPTED; RUN_FAILED at the end, naming the jobs that
  * failed; what the queue throws that `--redis` asks for.
  */
 export async function sweepCommand(file: string, options: SweepOptions, running: Running): Promise<void> {
   const { terminal, signal } = running;
   const sweep = sweepOf(loadGrid(file), parleyVersion());
   const out = options.out ?? join('runs', sweep.grid.name);
-  if (options.overwrite) clearDirectory(out, ['jobs', 'sweep.json']);
+  assertNoRun(out);
+  if (options.overwrite) clearDirectory(out, sweepMarks);
   prepare(out);
   const kept = sweep.jobs.flatMap((job) => keptResult(jobDirectory(out, job), job) ?? []);
   const results = new Map(kept.map((result) => [result.id, result]));

@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { readRun } from '../../scenarios/run-directory.ts';
 import { figuresOf, type JobFigures, JobResult } from '../../scenarios/sweep/result.ts';
 import { type ParleyProcess, parley, parleyDone } from '../support/processes.ts';
 import { hasRedis, startRedis } from '../support/redis.ts';
-import { aScenario, folder } from '../support/small-run.ts';
+import { aScenario, folder, smallRun } from '../support/small-run.ts';
 
 const relaxed = 'relaxed: {federation: {local: {defence: {type: relaxloss, alpha: 1.2}}}}';
 
@@ -129,6 +129,30 @@ describe('parley sweep', () => {
     expect(reported(stdout).map(({ id }) => id)).toEqual([second]);
     expect(figuresIn(directory)).toEqual(only(firstFigures, 'seed-1'));
   });
+});
+
+test('a sweep and a run are kept out of the directory of one another', async () => {
+  const run = await smallRun('beside');
+  const scenario = aScenario('beside');
+  const several = join(folder, 'several');
+  const file = join(folder, 'two-seeds.yaml');
+  writeFileSync(file, `${readFileSync(scenario, 'utf8')}seeds: [1, 2]\n`);
+  const seeds = await parleyDone('simulate', file, '--rounds', '1', '--in-process', '--out', several);
+  expect(seeds.code, seeds.stderr).toBe(0);
+  const grid = aGrid('beside-grid', [], '[1]');
+  for (const [directory, ...command] of [
+    [run, 'sweep', grid],
+    [several, 'sweep', grid],
+    [first, 'simulate', scenario, '--in-process'],
+  ] as const) {
+    const page = readFileSync(join(directory, 'report.html'), 'utf8');
+    const files = readdirSync(directory);
+    const { code, stderr } = await parleyDone(...command, '--out', directory);
+    expect(code, stderr).toBe(7);
+    expect(stderr).toMatch(/DIRECTORY_UNWRITABLE: .* holds a (run|sweep) .*give another --out/);
+    expect(readFileSync(join(directory, 'report.html'), 'utf8')).toBe(page);
+    expect(readdirSync(directory)).toEqual(files);
+  }
 });
 
 describe.skipIf(!hasRedis)('parley sweep with workers at a queue in Redis', () => {
