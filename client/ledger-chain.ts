@@ -155,6 +155,11 @@ export function headOf({ hashes }: Chain): Sha256 {
   return hashes.at(-1) ?? genesis;
 }
 
+/** The same with the number of entries. */
+export function positionOf(chain: Chain): LedgerPosition {
+  return { length: chain.records.length, head: headOf(chain) };
+}
+
 /** Whether the chain had exactly that head when it had that many entries. */
 export function holds({ hashes }: Chain, { length, head }: LedgerPosition): boolean {
   return (length === 0 ? genesis : hashes[length - 1]) === head;

@@ -5,6 +5,7 @@ import Database from 'libsql';
 import { ParleyError } from '../shared/errors.ts';
 import { definitions, isOfMachine, takeLock, verdictOn } from '../shared/sqlite.ts';
 import { corrupt, type EntryRow } from './ledger-chain.ts';
+import { emptyLog, keepFromOthers } from './ledger-secrecy.ts';
 
 /** Tables of a site's ledger file. */
 export interface Tables {
@@ -40,14 +41,14 @@ export interface LedgerFile {
 }
 
 /**
- * Open a ledger file for its one client: locked against every other, every commit synchronised to the disk, missing tables
- * made. `use` keeps the file, and closes it.
+ * Open a ledger file for its one client: locked against every other, kept from everybody but its owner, every commit synchronised
+ * to the disk, what is deleted overwritten, missing tables made. `use` keeps the file, and closes it.
  *
  * @throws DIRECTORY_UNWRITABLE when it cannot be opened; LEDGER_CORRUPT when it is no ledger, damaged, or another client
  * has it; what `use` throws, after closing the file.
  */
 export async function openDatabase<T>(path: string, use: (file: LedgerFile) => Promise<T>): Promise<T> {
-  makeFolder(path);
+  makeFiles(path);
   const lock = locked(path);
   const unlock = (): void => {
     lock.close();
@@ -56,7 +57,10 @@ export async function openDatabase<T>(path: string, use: (file: LedgerFile) => P
     return await withDatabase(path, unlock, async (file, database) => {
       database.pragma('journal_mode = WAL');
       database.pragma('synchronous = FULL');
+      database.pragma('secure_delete = ON');
       for (const table of tables) await sql.raw(`create table if not exists ${table}`).execute(file.db);
+      // A client that was killed left its log, and in it the noise that its last commit replaced.
+      database.exec(emptyLog);
       return use(file);
     });
   } catch (error) {
@@ -97,7 +101,7 @@ async function withDatabase<T>(
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
   const close = async (): Promise<void> => {
     // So that a ledger at rest is one whole file.
-    if (database.open) database.exec('pragma wal_checkpoint(truncate)');
+    if (database.open) database.exec(emptyLog);
     await db.destroy();
     unlock();
   };
@@ -127,9 +131,10 @@ function refusalOf(error: unknown, path: string): unknown {
   return isOfMachine(code) ? unusable(path, reason, error) : corrupt(`${path} is damaged (${reason})`, error);
 }
 
-function makeFolder(path: string): void {
+function makeFiles(path: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true });
+    keepFromOthers(path);
   } catch (cause) {
     throw unusable(path, cause instanceof Error ? cause.message : String(cause), cause);
   }

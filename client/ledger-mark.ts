@@ -3,7 +3,8 @@ import { dirname } from 'node:path';
 import { ParleyError } from '../shared/errors.ts';
 import { parsedJson } from '../shared/protocol/json.ts';
 import { LedgerPosition } from '../shared/protocol/ledger-position.ts';
-import { type Chain, corrupt, headOf, holds } from './ledger-chain.ts';
+import { type Chain, corrupt, headOf, holds, positionOf } from './ledger-chain.ts';
+import { ownerOnly } from './ledger-secrecy.ts';
 
 /**
  * The high-water mark: a small file beside the ledger with the newest position from which anything may have been sent. An
@@ -45,11 +46,22 @@ export function assertReachesMark(chain: Chain, mark: LedgerPosition | undefined
 }
 
 /**
- * Make a ledger's mark durable: after a crash the file is the old one or the new one.
+ * What makes the mark durable when the chain has grown since it was last written; it throws DIRECTORY_UNWRITABLE.
  *
- * @throws DIRECTORY_UNWRITABLE.
+ * @throws LEDGER_CORRUPT when the mark cannot be read.
  */
-export function writeMark(ledger: string, position: LedgerPosition): void {
+export function markKeeper(ledger: string): (chain: Chain) => void {
+  let marked = readMark(ledger);
+  return (chain) => {
+    if (marked?.length === chain.records.length) return;
+    marked = undefined;
+    writeMark(ledger, positionOf(chain));
+    marked = positionOf(chain);
+  };
+}
+
+/** After a crash the file is the old one or the new one. */
+function writeMark(ledger: string, position: LedgerPosition): void {
   const path = markPath(ledger);
   try {
     durably(`${path}.new`, 'w', (file) => writeSync(file, JSON.stringify(position)));
@@ -66,7 +78,7 @@ export function writeMark(ledger: string, position: LedgerPosition): void {
 }
 
 function durably(path: string, flags: 'r' | 'w', work: (file: number) => number): void {
-  const file = openSync(path, flags);
+  const file = openSync(path, flags, ownerOnly);
   try {
     work(file);
     fsyncSync(file);

@@ -4,10 +4,19 @@ import { sha256 } from '../shared/crypto/encoding.ts';
 import type { LedgerEntry, MechanismEvent } from '../shared/privacy/accounting/event.ts';
 import type { LedgerPosition } from '../shared/protocol/ledger-position.ts';
 import type { RoundIndex, RunId, Sha256 } from '../shared/units.ts';
-import { type Chain, checkedChain, extended, headOf, holds, type LedgerRecord } from './ledger-chain.ts';
+import {
+  type Chain,
+  checkedChain,
+  extended,
+  headOf,
+  holds,
+  type LedgerRecord,
+  positionOf,
+} from './ledger-chain.ts';
 import { inspectDatabase, type LedgerFile, openDatabase, type Tables } from './ledger-database.ts';
 import { drawnOnce, keptHash } from './ledger-drawn.ts';
-import { assertReachesMark, readMark, writeMark } from './ledger-mark.ts';
+import { assertReachesMark, markKeeper, readMark } from './ledger-mark.ts';
+import { logEmptier } from './ledger-secrecy.ts';
 import * as store from './ledger-store.ts';
 import { type EligibleUsers, type PackedUsers, packUsers, type UserWeights } from './ledger-users.ts';
 
@@ -138,10 +147,6 @@ function wallClock(): number {
   return new Date().getTime();
 }
 
-function positionOf(chain: Chain): LedgerPosition {
-  return { length: chain.records.length, head: headOf(chain) };
-}
-
 function viewOf(chain: () => Chain, db: Kysely<Tables>, clock: () => number): LedgerView {
   return {
     records: () => chain().records,
@@ -167,6 +172,7 @@ function ledgerOn({ db, close }: LedgerFile, opened: Opened): SiteLedger {
   const view = viewOf(() => chain, db, clock);
   const reservations = new Map<RunId, MechanismEvent>();
   const pack = rememberedPack();
+  const emptyLog = logEmptier(db);
   const find = (run: RunId, round: RoundIndex): LedgerRecord | undefined =>
     chain.records.find((record) => record.run === run && record.round === round);
   return {
@@ -190,16 +196,16 @@ function ledgerOn({ db, close }: LedgerFile, opened: Opened): SiteLedger {
       chain = next.chain;
       reservations.delete(release.run);
       mark(chain);
+      await emptyLog(noiseState !== undefined);
       return storedRelease(record, bytes);
     },
     receive: async (run, round, receipt) => {
       if (find(run, round)) await store.storeReceipt(db, { run, round, receipt });
+      await emptyLog(false);
     },
     receipt: (run, round) => store.receiptOf(db, run, round),
     noiseState: async (run) => {
-      const hash = chain.records.findLast(
-        (record) => record.run === run && record.noiseStateSha256,
-      )?.noiseStateSha256;
+      const hash = newestNoise(chain, run);
       return hash && store.noiseStateOf(db, run, hash);
     },
     roles: (run, flip) => drawnOnce(db, run, flip),
@@ -207,6 +213,10 @@ function ledgerOn({ db, close }: LedgerFile, opened: Opened): SiteLedger {
     table: (run, hash) => keptHash(db, `${run} table`, hash),
     close,
   };
+}
+
+function newestNoise({ records }: Chain, run: RunId): Sha256 | undefined {
+  return records.findLast((record) => record.run === run && record.noiseStateSha256)?.noiseStateSha256;
 }
 
 function recordOf(release: NewRelease, usersSha256: Sha256 | undefined, timeMs: number): LedgerRecord {
@@ -220,17 +230,6 @@ function recordOf(release: NewRelease, usersSha256: Sha256 | undefined, timeMs: 
 
 function storedRelease({ planSha256, releaseSha256 }: LedgerRecord, bytes: Uint8Array): StoredRelease {
   return { planSha256, sha256: releaseSha256, bytes };
-}
-
-/** Writes the mark when the chain has grown since it was last written. */
-function markKeeper(path: string): (chain: Chain) => void {
-  let marked = readMark(path);
-  return (chain) => {
-    if (marked?.length === chain.records.length) return;
-    marked = undefined;
-    writeMark(path, positionOf(chain));
-    marked = positionOf(chain);
-  };
 }
 
 /** Packs each list of users once, for as long as somebody holds it. */

@@ -68,9 +68,15 @@ async function written(): Promise<Written> {
   const closedBefore = copyOf(path);
   ledger = await openLedger(path);
   const before = copyOf(path);
+  // Somebody looks at the ledger meanwhile, so the commit stays in the log.
+  const look = new Database(path);
+  look.exec('begin');
+  look.prepare('select count(*) from entry').all();
   await ledger.commit(release(last));
   positions.push(ledger.position());
   const open = copyOf(path);
+  look.exec('commit');
+  look.close();
   await ledger.close();
   return { open, before, closed: copyOf(path), closedBefore, positions };
 }
@@ -172,6 +178,15 @@ describe(`a torn write of the last commit, at every ${everyByte ? '' : `${step}t
     expect(await outcomes(unmarked)).toEqual({ [last]: inLog.length });
     const marked = mapped(flipped(wal, inLog), (turned) => ({ ...open, wal: turned }));
     expect(await outcomes(marked)).toEqual({ LEDGER_ROLLBACK: inLog.length });
+  });
+
+  test('the log half brought into the main file, up to any byte: whole', async () => {
+    const cuts = mapped(placesBetween(0, closed.main!.length), (place) => ({
+      ...open,
+      main: Buffer.concat([closed.main!.subarray(0, place), open.main!.subarray(place)]),
+    }));
+    expect(Buffer.compare(closed.main!, open.main!)).not.toBe(0);
+    expect(await outcomes(cuts)).toEqual({ [last + 1]: placesBetween(0, closed.main!.length).length });
   });
 
   test('the main file cut off: refused', async () => {
