@@ -120,7 +120,7 @@ async function prepared(
   const shard = madeUpShard(config.model, { users: usersPerSite, records }, rng.fork('data'));
   const policy = SitePolicy.parse({ maxEpsilon: 1000, delta, minNoiseMultiplier: 0.5, minSites: 1 });
   mkdirSync(join(directory, id), { recursive: true });
-  const ledger = await openLedger(join(directory, id, 'ledger.sqlite'), policy);
+  const ledger = await openLedger(join(directory, id, 'ledger.sqlite'), { ...policy, generator: rng.kind });
   return async (connect, signal) => {
     try {
       await runClient({

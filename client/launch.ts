@@ -49,11 +49,11 @@ export async function launchClient(
   const publicShard = config.publicTable && (await loadSource(config.publicTable, at, readTable));
   const linked = linkedUsers(config, at, shard.userIds);
   if (linked) observer.note(`linkage ${linked.id}: the same at every linked site, or a person counts twice`);
-  const ledger = await openLedger(at(config.ledger), policy);
+  const rng = config.seed === undefined ? secureRng() : seededRng(config.seed).fork(`site ${config.site}`);
+  const ledger = await openLedger(at(config.ledger), { ...policy, generator: rng.kind });
   try {
     const { redTeam } = config;
     if (redTeam) observer.note('red team: this site claims protection and breaks it on purpose');
-    const rng = config.seed === undefined ? secureRng() : seededRng(config.seed).fork(`site ${config.site}`);
     const { sampler } = config.noise;
     const users = { shard, publicShard, linkage: linked?.linkage, weights: linked?.linkage.weights };
     return await runClient({

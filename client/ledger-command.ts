@@ -10,6 +10,7 @@ import { type BudgetState, budgetStates } from './budget.ts';
 import { ClientConfig } from './config.ts';
 import { inspectLedger, type LedgerView } from './ledger.ts';
 import type { LedgerRecord } from './ledger-chain.ts';
+import { generatorOf } from './ledger-generator.ts';
 import { type ReleaseCounts, releaseCounts } from './ledger-store.ts';
 import { SitePolicy } from './policy.ts';
 import { type UserSpending, userSpending } from './user-spending.ts';
@@ -18,6 +19,8 @@ import { type UserSpending, userSpending } from './user-spending.ts';
 export interface LedgerSummary {
   readonly ledger: string;
   readonly position: LedgerPosition;
+  /** What its releases are; not known of a ledger of before that no client has opened since. */
+  readonly privacy: 'private' | 'simulation: not private' | 'not stamped';
   readonly releases: ReleaseCounts;
   readonly runs: readonly RunSummary[];
   /** Different events with their numbers. */
@@ -59,6 +62,7 @@ export async function ledgerCommand(configFile: string, what: 'verify' | 'show')
   const summary = await inspectLedger(at(config.ledger), async (view, db) => ({
     ledger: at(config.ledger),
     position: view.position(),
+    privacy: stamps[(await generatorOf(db, at(config.ledger))) ?? 'unknown'],
     releases: await releaseCounts(db, view.records()),
     ...summaryOf(view, policy),
     users: await userSpending(view, policy.delta),
@@ -67,6 +71,12 @@ export async function ledgerCommand(configFile: string, what: 'verify' | 'show')
     what === 'verify' ? verifiedLines(summary) : [...verifiedLines(summary), ...shownLines(summary)];
   return { json: withoutInfinity(summary), lines };
 }
+
+const stamps = {
+  secure: 'private',
+  seeded: 'simulation: not private',
+  unknown: 'not stamped',
+} as const;
 
 function summaryOf(
   view: LedgerView,
@@ -109,13 +119,20 @@ function distinct(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
   return [...counts.values()];
 }
 
-function verifiedLines({ ledger, position, releases }: LedgerSummary): readonly string[] {
+function verifiedLines({ ledger, position, privacy, releases }: LedgerSummary): readonly string[] {
   const { kept, settled, lost } = releases;
   return [
     `ledger ${ledger}: sound, ${position.length} entries, head ${position.head}`,
+    ...(privacy === 'private' ? [] : [stampLine(privacy)]),
     `release bytes: ${kept} kept, ${settled} settled and dropped, ${lost} lost` +
       (lost > 0 ? ' (their rounds are forfeited)' : ''),
   ];
+}
+
+function stampLine(privacy: 'simulation: not private' | 'not stamped'): string {
+  return privacy === 'not stamped'
+    ? 'not stamped: an earlier version made it, and it becomes real or simulated with the client that opens it next'
+    : `${privacy} (seeded randomness): epsilon is what the same releases would cost a real site`;
 }
 
 function shownLines({ runs, events, budget, users, delta }: LedgerSummary): readonly string[] {

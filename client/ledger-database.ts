@@ -21,6 +21,8 @@ export interface Tables {
   users: { sha256: string; bytes: Uint8Array };
   /** The audit coins of a run, flipped once. */
   roles: { run: string; bytes: Uint8Array; sha256: string };
+  /** One row: the kind of generator that all releases are drawn from. */
+  generator: { position: number; kind: string };
 }
 
 const tables = [
@@ -32,6 +34,7 @@ const tables = [
   'noise_state (run text primary key, bytes blob not null)',
   'users (sha256 text primary key, bytes blob not null)',
   'roles (run text primary key, bytes blob not null, sha256 text not null)',
+  'generator (position integer primary key, kind text not null)',
 ];
 
 /** An open ledger file. */

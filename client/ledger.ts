@@ -15,6 +15,7 @@ import {
 } from './ledger-chain.ts';
 import { inspectDatabase, type LedgerFile, openDatabase, type Tables } from './ledger-database.ts';
 import { drawnOnce, keptHash } from './ledger-drawn.ts';
+import { claimFor, type GeneratorKind } from './ledger-generator.ts';
 import { assertReachesMark, markKeeper, readMark } from './ledger-mark.ts';
 import { logEmptier } from './ledger-secrecy.ts';
 import * as store from './ledger-store.ts';
@@ -95,6 +96,8 @@ export interface LedgerOptions {
   readonly clock?: () => number;
   /** `unsettled`: a new release of a run drops the bytes of its earlier ones that have a receipt. `all` when left out. */
   readonly keepReleases?: 'all' | 'unsettled';
+  /** What the releases are drawn from; `secure` when left out. */
+  readonly generator?: GeneratorKind;
 }
 
 /**
@@ -102,13 +105,15 @@ export interface LedgerOptions {
  *
  * @throws DIRECTORY_UNWRITABLE when it cannot be opened; LEDGER_CORRUPT when an entry does not follow from the one before
  * it, when a release has lost its entry, when the file is damaged or another client has it; LEDGER_ROLLBACK when it is
- * older than what this site has sent: the site refuses to run until an administrator has restored the ledger.
+ * older than what this site has sent: the site refuses to run until an administrator has restored the ledger; CONFIG_INVALID
+ * when its releases are drawn from a generator of the other kind.
  */
 export async function openLedger(path: string, options: LedgerOptions = {}): Promise<SiteLedger> {
   // A missing file is made, so a lost one has to be noticed before.
   if (!existsSync(path)) assertReachesMark(emptyChain, readMark(path), path);
   return openDatabase(path, async (file) => {
     const chain = await soundChain(file.db, path);
+    await claimFor(options.generator ?? 'secure', file.db, path);
     return ledgerOn(file, { path, chain, ...options });
   });
 }

@@ -7,6 +7,7 @@ import { unpackRoles } from './audit-roles.ts';
 import { ClientConfig } from './config.ts';
 import { inspectLedger } from './ledger.ts';
 import { drawnOnce } from './ledger-drawn.ts';
+import { assertIsOf, generatorOf } from './ledger-generator.ts';
 import { releaseBytes } from './ledger-store.ts';
 import { loadSource } from './load-shard.ts';
 import { unpackMislabelled } from './mislabelled.ts';
@@ -21,7 +22,7 @@ export interface SimulatedSite extends RunUsers {
 /**
  * Open a simulated site after a run. A real site is never opened: its data and releases are nobody's to experiment on.
  *
- * @throws CONFIG_INVALID for a site without a seed; RUN_NOT_FOUND when the site took no part in the run; STALE_ROUND when
+ * @throws CONFIG_INVALID for a site without a seed, or with a real site's ledger; RUN_NOT_FOUND when the site took no part in the run; STALE_ROUND when
  * its releases were dropped after the coordinator had confirmed them; FILE_NOT_FOUND, DATA_..., LEDGER_CORRUPT.
  */
 export async function openSimulatedSite(configFile: string, run: RunId): Promise<SimulatedSite> {
@@ -34,6 +35,7 @@ export async function openSimulatedSite(configFile: string, run: RunId): Promise
   const at = (path: string): string => resolve(dirname(configFile), path);
   const shard = await loadSource(config.data, at);
   return inspectLedger(at(config.ledger), async (view, db) => {
+    assertIsOf('seeded', (await generatorOf(db, at(config.ledger))) ?? 'seeded', at(config.ledger));
     const drawn = (key: string): Promise<Int32Array> => drawnOnce(db, key, tookNoPart(configFile, run));
     const users = withCanaries(
       { shard, weights: undefined },

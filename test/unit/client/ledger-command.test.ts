@@ -59,6 +59,7 @@ describe('parley ledger', () => {
     expect(json).toEqual({
       ledger: site.ledger,
       position: ledger.position(),
+      privacy: 'private',
       releases: { kept: 2, settled: 1, lost: 0 },
       runs: [
         { run: 'spring', releases: 2, newest: '2031-05-06T00:00:00.000Z' },
