@@ -10,6 +10,7 @@ import { type ClientObserver, runClient } from './client.ts';
 import { ClientConfig } from './config.ts';
 import { socketConnect } from './connection.ts';
 import { openLedger } from './ledger.ts';
+import { ledgerFault } from './ledger-database.ts';
 import { type LoadedLinkage, loadLinkage } from './linkage.ts';
 import { type LoadShardOptions, loadSource } from './load-shard.ts';
 import { SitePolicy } from './policy.ts';
@@ -66,6 +67,8 @@ export async function launchClient(
       observer,
       signal,
     });
+  } catch (error) {
+    throw ledgerFault(error, at(config.ledger));
   } finally {
     await ledger.close();
   }

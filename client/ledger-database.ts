@@ -103,10 +103,15 @@ async function withDatabase<T>(
   const database = openFile(path);
   const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
   const close = async (): Promise<void> => {
-    // So that a ledger at rest is one whole file.
-    if (database.open) database.exec(emptyLog);
-    await db.destroy();
-    unlock();
+    try {
+      // So that a ledger at rest is one whole file.
+      if (database.open) database.exec(emptyLog);
+    } catch {
+      // On a full disk the log stays beside it, and is as sound; what was on its way to be told must not be lost for that.
+    } finally {
+      await db.destroy();
+      unlock();
+    }
   };
   try {
     assertSound(database);
@@ -127,11 +132,24 @@ function assertSound(database: Database.Database): void {
   if (verdict !== 'ok') throw new Error(verdict);
 }
 
+/**
+ * What a fault that a client met while it used its ledger means: DIRECTORY_UNWRITABLE where the machine is at fault, LEDGER_CORRUPT for
+ * other faults of the database; any other error as it is.
+ */
+export function ledgerFault(error: unknown, path: string): unknown {
+  const isOfDatabase = error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_');
+  return isOfDatabase ? refusalOf(error, path) : error;
+}
+
+/** What is left to say of a transaction that SQLite itself has taken back: it does so where the disk is full or fails. */
+const takenBack = 'no transaction is active';
+
 function refusalOf(error: unknown, path: string): unknown {
   if (error instanceof ParleyError) return error;
   const reason = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return isOfMachine(code) ? unusable(path, reason, error) : corrupt(`${path} is damaged (${reason})`, error);
+  const isUnusable = isOfMachine(code) || reason.includes(takenBack);
+  return isUnusable ? unusable(path, reason, error) : corrupt(`${path} is damaged (${reason})`, error);
 }
 
 function makeFiles(path: string): void {
@@ -173,7 +191,7 @@ function locked(path: string): Database.Database {
 function unusable(path: string, reason: string, cause: unknown): ParleyError {
   return new ParleyError(
     'DIRECTORY_UNWRITABLE',
-    `the ledger ${path} cannot be opened (${reason}): a site without a ledger releases nothing; correct the path or its permissions`,
+    `the ledger ${path} cannot be used (${reason}): a site without a ledger releases nothing; make room, or correct the path or its permissions`,
     { cause },
   );
 }
