@@ -34,14 +34,15 @@ const maxStalls = 8;
  * before.
  *
  * @throws what the coordinator refuses with: STALE_ROUND, EQUIVOCATION, PAYLOAD_TOO_LARGE, WRONG_SHAPE, LEDGER_ROLLBACK, ...;
- * CORRUPT_CHUNK when chunks keep arriving broken; BAD_SIGNATURE or MESSAGE_INVALID when the receipt is not for this upload.
+ * CONNECTION_LOST when the coordinator has a fault of its own; CORRUPT_CHUNK when chunks keep arriving broken; BAD_SIGNATURE or
+ * MESSAGE_INVALID when the receipt is not for this upload.
  */
 export async function upload(requester: Requester, it: Upload): Promise<Signed> {
   const { identity, about, bytes, mark } = it;
   const parts = partsOf(bytes);
   const offer: Offer = { ...about, sha256: parts.sha256, sizeBytes: bytes.length };
   const signed = sealed(identity, 'offer', offer);
-  return acrossConnections(requester, async () => {
+  const last = await acrossConnections(requester, async () => {
     const stalls = countStalls('upload');
     let reply = await requester.request({ type: 'offer', signed });
     let before = -1;
@@ -55,10 +56,11 @@ export async function upload(requester: Requester, it: Upload): Promise<Signed> 
       if (reply.type === 'refused' && reply.code === 'CORRUPT_CHUNK')
         reply = await requester.request({ type: 'offer', signed });
     }
-    if (reply.type !== 'accepted') throw unexpected('accepted', reply);
-    mark?.('sent');
-    return checkedReceipt(reply.receipt, offer, it);
+    return reply;
   });
+  if (last.type !== 'accepted') throw unexpected('accepted', last);
+  mark?.('sent');
+  return checkedReceipt(last.receipt, offer, it);
 }
 
 function checkedReceipt(
@@ -90,7 +92,8 @@ export interface Wanted {
  * Fetch a model in pieces, across lost connections.
  *
  * @throws MODEL_HASH_MISMATCH when the coordinator's bytes are not those that the plan names, by size (before anything is
- * allocated) or by hash; CORRUPT_CHUNK when pieces keep arriving broken; UNKNOWN_BLOB.
+ * allocated) or by hash; CONNECTION_LOST when the coordinator has a fault of its own; CORRUPT_CHUNK when pieces keep arriving
+ * broken; UNKNOWN_BLOB.
  */
 export async function fetchBlob(requester: Requester, wanted: Wanted): Promise<Uint8Array> {
   let blob: Uint8Array | undefined;
@@ -98,20 +101,19 @@ export async function fetchBlob(requester: Requester, wanted: Wanted): Promise<U
   let hash = runningHash();
   const stalls = countStalls('fetch');
   while (received < wanted.sizeBytes) {
-    await acrossConnections(requester, async () => {
-      const piece = await requester.request({ type: 'fetch', sha256: wanted.sha256, offset: received });
-      if (piece.type !== 'piece') throw unexpected('a piece', piece);
-      assertFits(piece, received, wanted);
-      const after = hash.and(piece.bytes);
-      if (after.sha256 !== piece.prefixSha256) {
-        stalls.add(`the model up to the end of the piece at byte ${received} does not have its hash`);
-        return;
-      }
-      hash = after;
-      blob ??= new Uint8Array(wanted.sizeBytes);
-      blob.set(piece.bytes, received);
-      received += piece.bytes.length;
-    });
+    const ask = { type: 'fetch', sha256: wanted.sha256, offset: received } as const;
+    const piece = await acrossConnections(requester, () => requester.request(ask));
+    if (piece.type !== 'piece') throw unexpected('a piece', piece);
+    assertFits(piece, received, wanted);
+    const after = hash.and(piece.bytes);
+    if (after.sha256 !== piece.prefixSha256) {
+      stalls.add(`the model up to the end of the piece at byte ${received} does not have its hash`);
+      continue;
+    }
+    hash = after;
+    blob ??= new Uint8Array(wanted.sizeBytes);
+    blob.set(piece.bytes, received);
+    received += piece.bytes.length;
   }
   if (blob !== undefined && hash.sha256 === wanted.sha256) return blob;
   throw new ParleyError(
@@ -160,6 +162,8 @@ function countStalls(what: string): { add(reason: string): void } {
 }
 
 function unexpected(wanted: string, reply: Reply): ParleyError {
-  if (reply.type === 'refused') return new ParleyError(reply.code, reply.detail);
-  return new ParleyError('MESSAGE_INVALID', `expected ${wanted}, the coordinator replied ${reply.type}`);
+  if (reply.type !== 'refused')
+    return new ParleyError('MESSAGE_INVALID', `expected ${wanted}, the coordinator replied ${reply.type}`);
+  // The coordinator's trouble is no end of this site's part: what still matters is ordered again when it is over.
+  return new ParleyError(reply.code === 'INTERRUPTED' ? 'CONNECTION_LOST' : reply.code, reply.detail);
 }

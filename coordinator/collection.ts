@@ -1,9 +1,9 @@
-import { ParleyError } from '../shared/errors.ts';
 import type { Decline, Offer, Stage } from '../shared/protocol/messages.ts';
 import type { RoundIndex, Sha256, SiteId } from '../shared/units.ts';
 import type { Changes, Limits } from './changes.ts';
 import { closeInbox, type Inbox, type InboxDuties } from './inbox.ts';
 import type { LedgerHeads } from './ledger-heads.ts';
+import { isOwnFault } from './own-fault.ts';
 
 /** What the coordinator asks of some sites: one upload from each, for one stage of one round. */
 export interface Expectation<T> {
@@ -15,9 +15,9 @@ export interface Expectation<T> {
   /** Bounds on a site's upload, checked before anything is allocated for it. */
   readonly sizeBytes: (site: SiteId) => { readonly min: number; readonly max: number };
   /**
-   * Check a whole upload, and store it. The site hears `accepted` only afterwards. A ParleyError refuses the upload; any other
-   * error is a fault of ours and comes out of `settled`. What comes back is called when the answer enters the collection, which
-   * one that comes too late never does.
+   * Check a whole upload, and store it. The site hears `accepted` only afterwards. A ParleyError refuses the upload; a fault of
+   * the coordinator's own, such as a full disk, comes out of `settled`. What comes back is called when the answer enters the
+   * collection, which one that comes too late never does.
    */
   readonly accept: (site: SiteId, bytes: Uint8Array, offer: Offer) => Promise<() => T> | (() => T);
 }
@@ -95,7 +95,7 @@ function dutiesOf<T>(
   { changes, ledgers }: { changes: Changes; ledgers: LedgerHeads },
 ): InboxDuties {
   const failed = (error: unknown): never => {
-    if (!(error instanceof ParleyError)) {
+    if (isOwnFault(error)) {
       entries.fault = error instanceof Error ? error : new Error(String(error));
       changes.changed();
     }

@@ -13,6 +13,7 @@ import { assertSameRecords, distillerOf } from './distil.ts';
 import { enrolSites } from './enrol.ts';
 import { openLedgerHeads } from './ledger-heads.ts';
 import { assertSameRun, freshRunId, manifestOf } from './manifest.ts';
+import { isOfMachine, isOwnFault } from './own-fault.ts';
 import { underInitialMask } from './pruning.ts';
 import { referenceModels } from './reference-models.ts';
 import { type Outcome, runRounds } from './run.ts';
@@ -132,9 +133,8 @@ async function enrolAndRun(options: Coordination & { run: RunId; desk: Desk }): 
 
 /** A run that can be gone on with is paused, and its sites wait for it. */
 function unfinished(error: unknown): Pick<Farewell, 'outcome' | 'detail'> {
-  const paused = error instanceof ParleyError && ['INTERRUPTED', 'ROUND_QUORUM_LOST'].includes(error.code);
-  return {
-    outcome: paused ? 'paused' : 'failed',
-    detail: error instanceof Error ? error.message : String(error),
-  };
+  const canGoOn = error instanceof ParleyError && ['INTERRUPTED', 'ROUND_QUORUM_LOST'].includes(error.code);
+  const outcome = canGoOn || isOfMachine(error) ? 'paused' : 'failed';
+  if (error instanceof ParleyError && !isOwnFault(error)) return { outcome, detail: error.message };
+  return { outcome, detail: 'the coordinator has a fault of its own, which its log names' };
 }

@@ -8,6 +8,7 @@ import type { Peer, Session } from '../shared/protocol/transport.ts';
 import type { RunId, SiteId } from '../shared/units.ts';
 import type { After } from './changes.ts';
 import type { LedgerHeads } from './ledger-heads.ts';
+import { isOwnFault } from './own-fault.ts';
 import type { Chunk } from './uploads.ts';
 
 /** A connection must say hello within this time. */
@@ -174,8 +175,9 @@ function welcomed(hello: Hello, challengeNonce: string, duties: SessionDuties): 
 }
 
 function refusal(error: unknown): Extract<Reply, { type: 'refused' }> {
-  if (error instanceof ParleyError) return { type: 'refused', code: error.code, detail: error.message };
-  // The fault is ours and its text is not for peers; collections pass on what fails while storing.
+  if (error instanceof ParleyError && !isOwnFault(error))
+    return { type: 'refused', code: error.code, detail: error.message };
+  // Its text is not for peers; collections pass on what fails while storing.
   return {
     type: 'refused',
     code: 'INTERRUPTED',

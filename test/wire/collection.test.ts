@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { upload } from '../../client/transfer.ts';
 import { sha256 } from '../../shared/crypto/encoding.ts';
+import { ParleyError } from '../../shared/errors.ts';
 import { sealed } from '../../shared/protocol/signed.ts';
 import { RoundIndex } from '../../shared/units.ts';
 import { deferred } from '../support/deferred.ts';
@@ -103,19 +104,23 @@ describe.each(links)('%s', (_name, open) => {
     expect(collection.answers.size).toBe(0);
   });
 
-  test('a fault of our own while storing stops the wait and is not told to the site', async () => {
-    const collection = fixture.ask({
-      accept: () => Promise.reject(new Error('disk full at /secret')),
-    });
-    const settled = expect(collection.settled(noLimit)).rejects.toThrow('disk full');
+  test.each([
+    ['a fault of our own', new Error('disk full at /secret')],
+    ['a full disk', new ParleyError('DIRECTORY_UNWRITABLE', 'disk full at /secret')],
+    ['a damaged database', new ParleyError('RUN_NOT_FOUND', 'disk full at /secret')],
+  ])('%s while storing stops the wait and is not told to the site', async (_what, fault) => {
+    const collection = fixture.ask({ accept: () => Promise.reject(fault) });
+    const settled = expect(collection.settled(noLimit)).rejects.toBe(fault);
     const site = await fixture.joined();
+    // A lost connection is one that a site does not end with.
     await expect(upload(site, update)).rejects.toThrow(
       expect.objectContaining({
-        code: 'INTERRUPTED',
+        code: 'CONNECTION_LOST',
         message: expect.not.stringContaining('secret') as string,
       }),
     );
     await settled;
+    expect(fixture.desk.refused()).toEqual({ INTERRUPTED: 1 });
   });
 
   test('refusals are counted on from before a restart', async () => {
