@@ -1,5 +1,6 @@
 import {
   accessSync,
+  appendFileSync,
   closeSync,
   constants,
   fsyncSync,
@@ -32,8 +33,38 @@ export function prepareDirectory(directory: string): void {
   }
 }
 
-/** Write a file so that after a crash it is either whole or absent: temporary file, fsync, rename, fsync of the folder. */
+/**
+ * Write a file so that after a crash it is either whole or absent: temporary file, fsync, rename, fsync of the folder.
+ *
+ * @throws DIRECTORY_UNWRITABLE.
+ */
 export function writeDurably(path: string, content: Uint8Array | string, mode = 0o666): void {
+  writing(path, () => {
+    replace(path, content, mode);
+  });
+}
+
+/** Add text to a file and wait until the disk has it. Throws DIRECTORY_UNWRITABLE. */
+export function appendDurably(path: string, text: string): void {
+  writing(path, () => {
+    appendFileSync(path, text, { flush: true });
+  });
+}
+
+function writing(path: string, write: () => void): void {
+  try {
+    write();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ParleyError(
+      'DIRECTORY_UNWRITABLE',
+      `${path} cannot be written (${reason}): make room or correct its permissions, then start again`,
+      { cause },
+    );
+  }
+}
+
+function replace(path: string, content: Uint8Array | string, mode: number): void {
   const temporary = `${path}.${process.pid}.tmp`;
   const file = openSync(temporary, 'w', mode);
   try {

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kysely } from 'kysely';
 import type { z } from 'zod';
@@ -10,7 +10,7 @@ import { RunId } from '../../shared/units.ts';
 import { CanaryScores } from '../audit/canaries/scores.ts';
 import { storedJson } from './damage.ts';
 import { databaseIn, inspectDatabase, openDatabase, type RunDatabase, type Tables } from './database.ts';
-import { prepareDirectory, writeDurably } from './files.ts';
+import { appendDurably, prepareDirectory, writeDurably } from './files.ts';
 import { lockRun } from './lock.ts';
 import { type SiteTables, siteTables } from './site-tables.ts';
 
@@ -123,9 +123,8 @@ function runTables(db: Kysely<Tables>, directory: string): RunTables {
       await commitRound(db, finished);
       writeDurably(scoresFile(directory, report.round), scores.declared);
       writeDurably(scoresFile(directory, 'newest'), scores.all);
-      appendFileSync(join(directory, 'rounds.jsonl'), jsonLines([report]), { flush: true });
-      if (canaries.length > 0)
-        appendFileSync(join(directory, 'canaries.jsonl'), jsonLines(canaries), { flush: true });
+      appendDurably(join(directory, 'rounds.jsonl'), jsonLines([report]));
+      if (canaries.length > 0) appendDurably(join(directory, 'canaries.jsonl'), jsonLines(canaries));
     },
   };
   return tables;

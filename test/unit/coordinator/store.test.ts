@@ -181,6 +181,19 @@ describe('a run directory', () => {
     expect(readdirSync(join(directory, 'models'))).toEqual([`${sha256(bytes)}.safetensors`]);
   });
 
+  test('that cannot be written to any more says which file, and what to do', async () => {
+    const directory = join(temporaryFolder(), 'run');
+    const store = await opened(directory);
+    // The folders are gone from under it, as with a disk that was taken out; also root is refused then.
+    rmSync(join(directory, 'models'), { recursive: true });
+    expect(() => store.saveModel(Uint8Array.of(1))).toThrow(
+      expect.objectContaining({
+        code: 'DIRECTORY_UNWRITABLE',
+        message: expect.stringMatching(/models.*\.safetensors cannot be written \(.*make room/) as unknown,
+      }),
+    );
+  });
+
   test('that cannot be one is refused before anything happens', async () => {
     const file = join(temporaryFolder(), 'file');
     writeFileSync(file, '');
