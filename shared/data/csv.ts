@@ -20,10 +20,12 @@ export interface CsvOptions {
  */
 export function parseCsv(text: string, options: CsvOptions): Table {
   const bytes = Buffer.from(text);
-  const reading: Reading = { place: startOf(bytes), columns: undefined, rows: [], lines: [] };
+  const reading: Reading = { place: startOf(bytes), fileHeader: [], columns: undefined, rows: [], lines: [] };
   const take = (fields: readonly string[], end: number): void => {
-    if (reading.columns === undefined) refuseRepeatedColumns(fields, options.source);
-    else reading.lines.push(reading.place.line);
+    if (reading.columns === undefined) {
+      refuseRepeatedColumns(fields, options.source);
+      reading.fileHeader = fields;
+    } else reading.lines.push(reading.place.line);
     reading.columns ??= columnsOf(fields, options.columns);
     reading.rows.push(reading.columns.keep(fields));
     moveTo(reading.place, end);
@@ -46,7 +48,8 @@ export function parseCsv(text: string, options: CsvOptions): Table {
       'DATA_EMPTY',
       `${options.source} is empty: expected a header row of column names and one row for each record`,
     );
-  return { source: options.source, header, rows, lines: Int32Array.from(reading.lines) };
+  const { fileHeader, lines } = reading;
+  return { source: options.source, header, fileHeader, rows, lines: Int32Array.from(lines) };
 }
 
 /** The table as RFC 4180 text with LF, a header row and a final line break; reading it back gives the same cells. */
@@ -74,6 +77,8 @@ function quoted(cell: string): string {
 
 interface Reading {
   readonly place: Place;
+  /** All of its names; empty before it was read. */
+  fileHeader: readonly string[];
   /** Known once the header row is. */
   columns: Columns | undefined;
   /** The header row and those after it, kept fields only. */

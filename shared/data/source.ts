@@ -17,7 +17,7 @@ export function sourceOf(schema: DataSchema, table: Table): Source {
   if (missing.length > 0)
     throw new ParleyError(
       'DATA_COLUMN_MISSING',
-      `${table.source} has no column ${quotedList(missing)}: the schema reads ${quotedList(needed)}, and the header row names ${quotedList(table.header)}; rename the columns in the file or in the schema`,
+      `${table.source} has no column ${quotedList(missing)}: ${lookAlikes(missing, table)}the schema reads ${quotedList(needed)}, and the header row names ${namesOf(table)}; rename the columns in the file or in the schema`,
     );
   return {
     schema,
@@ -43,6 +43,27 @@ export function refuse(
     misfit.code,
     `${rowPlace(table, place.row)}, column "${place.column}": found "${text}", expected ${misfit.expected}; ${misfit.advice}`,
   );
+}
+
+/** So many names of a header row stand in a message. */
+const maxNames = 30;
+
+function namesOf({ header, fileHeader = header }: Table): string {
+  const more = fileHeader.length - maxNames;
+  return `${quotedList(fileHeader.slice(0, maxNames))}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** Columns that lack nothing but the same case, or have spaces around their names; empty, or a clause of the message. */
+function lookAlikes(missing: readonly string[], { header, fileHeader = header }: Table): string {
+  const plain = (name: string): string => name.trim().toLowerCase();
+  return missing
+    .flatMap((wanted) => {
+      const found = fileHeader.find((name) => plain(name) === plain(wanted));
+      return found === undefined
+        ? []
+        : [`"${found}" differs from "${wanted}" only in case or surrounding spaces; `];
+    })
+    .join('');
 }
 
 function quotedList(names: readonly string[]): string {

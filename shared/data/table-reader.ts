@@ -79,7 +79,7 @@ async function readParquet(file: string, bytes: Buffer, columns?: readonly strin
         ? []
         : await parquetReadObjects({ file: buffer, metadata, columns: header, compressors });
     const rows = objects.map((cells) => header.map((column) => cellText(cells[column])));
-    return { source: file, header, rows };
+    return { source: file, header, fileHeader: all, rows };
   } catch (cause) {
     throw cause instanceof ParleyError ? cause : damaged(file, 'Parquet', cause);
   }

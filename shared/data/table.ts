@@ -5,6 +5,8 @@ export interface Table {
   /** What the messages call the table: usually the file's path. */
   readonly source: string;
   readonly header: readonly string[];
+  /** Names of all columns of the file, where not all of them were kept; as `header` when left out. */
+  readonly fileHeader?: readonly string[];
   /** Shape (numRows, header.length). */
   readonly rows: readonly (readonly string[])[];
   /** Shape (numRows,): the line on which each row starts, from 1; absent where a file has no lines. */

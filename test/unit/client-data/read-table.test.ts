@@ -105,6 +105,23 @@ describe('reading a table', () => {
     });
   });
 
+  test('a missing column is told with all names of the file, and with the one that it may be', async () => {
+    const other = { ...schema, user: { column: 'ID' } };
+    for (const file of [csv, gz, parquet])
+      expect(await caught(loadShard({ file, schema: other }))).toMatchObject({
+        code: 'DATA_COLUMN_MISSING',
+        message: expect.stringMatching(
+          /"id" differs from "ID" only in case or surrounding spaces; .* names "id", "x", .*"y"/,
+        ) as unknown,
+      });
+    const many = Array.from({ length: 34 }, (_, index) => `column ${index}`);
+    const wide = written('wide.csv', `${[' y ', ...many].join(',')}\n`);
+    const error = await caught(loadShard({ file: wide, schema }));
+    expect(error).toMatchObject({ message: containing('" y " differs from "y" only in case') });
+    expect(error).toMatchObject({ message: containing('names " y ", "column 0", "column 1"') });
+    expect(error).toMatchObject({ message: containing('"column 28" and 5 more; rename') });
+  });
+
   test.each([
     ['missing.csv', undefined, 'FILE_NOT_FOUND', 'missing.csv cannot be read'],
     ['empty.csv', '', 'DATA_EMPTY', 'is empty'],
