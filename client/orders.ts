@@ -2,7 +2,7 @@ import { setTimeout as waitMs } from 'node:timers/promises';
 import type { Identity, PublicKey } from '../shared/crypto/identity.ts';
 import { selectUsers } from '../shared/data/partition.ts';
 import { placesOf } from '../shared/data/places.ts';
-import type { Shard } from '../shared/data/shard.ts';
+import { numUsers, type Shard } from '../shared/data/shard.ts';
 import { type ErrorCode, ParleyError } from '../shared/errors.ts';
 import { auditSignals } from '../shared/model/evaluate.ts';
 import type { LocalTrainer } from '../shared/model/local-trainer.ts';
@@ -60,8 +60,14 @@ export async function enrol(task: EnrolTask, desk: Desk): Promise<void> {
   );
 }
 
-function declaredBy({ declaredUsers }: Desk, { trainable, canaries }: RunUsers): number {
-  return declaredUsers ?? trainable.filter((user) => !canaries.has(user)).length;
+function declaredBy({ declaredUsers, name, site, audit }: Desk, { trainable, canaries }: RunUsers): number {
+  const declared = declaredUsers ?? trainable.filter((user) => !canaries.has(user)).length;
+  if (declared > 0) return declared;
+  throw new ParleyError(
+    'DATA_EMPTY',
+    `site ${name}: all of its ${numUsers(site.shard)} user(s) are audit users, held out or reference, so nobody may train: ` +
+      `lower audit.fraction, which is ${audit.fraction}, or give the site more users`,
+  );
 }
 
 /**

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { hospitals } from '../../scenarios/data/hospitals.ts';
 import { identityFrom } from '../../shared/crypto/identity.ts';
@@ -36,6 +36,22 @@ function cell(csv: string, column: string, value: string): string {
   const [header = '', first = '', ...rest] = csv.split('\n');
   const at = header.split(',').indexOf(column);
   return [header, first.split(',').with(at, value).join(','), ...rest].join('\n');
+}
+
+/** The scenario of four hospitals with something changed, in this folder. */
+function changedScenario(
+  folder: string,
+  ...change: readonly [RegExp, string] | readonly [RegExp, (found: string) => string]
+): string {
+  const catalog = resolve('scenarios/catalog');
+  const text = readFileSync(join(catalog, 'four-hospitals.yaml'), 'utf8').replace(
+    'schemas/',
+    `${catalog}/schemas/`,
+  );
+  const [place, by] = change;
+  const file = join(folder, 'changed.yaml');
+  writeFileSync(file, typeof by === 'string' ? text.replace(place, by) : text.replace(place, by));
+  return file;
 }
 
 describe('data that a site cannot use: file, row, column, what was expected; nothing is trained', () => {
@@ -151,6 +167,20 @@ describe('configuration and machine', () => {
     const { code, stderr } = await parleyDone('simulate', 'x.yaml', '--sede', '3');
     expect(code).toBe(2);
     expect(stderr).toMatch(/--seed/);
+  });
+
+  test('a simulated site whose users are all held out or reference', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'parley-all-audited-'));
+    const scenario = changedScenario(
+      folder,
+      /usersPerSite: 1500|fraction: 0\.3, referenceFraction: 0\.2/g,
+      (found) => (found.startsWith('users') ? 'usersPerSite: 5' : 'fraction: 1, referenceFraction: 0.999999'),
+    );
+    const { code, error } = await refused('simulate', scenario, '--in-process', '--out', join(folder, 'run'));
+    expect([code, error.code]).toEqual([3, 'DATA_EMPTY']);
+    expect(error.message).toMatch(
+      /site \S+: all of its 5 user\(s\) are audit users.*held out or reference.*audit\.fraction, which is 1, .*more users/,
+    );
   });
 });
 
