@@ -44,7 +44,7 @@ export interface CoordinatorOptions {
 /**
  * Run a federation to its end, or go on with the run that the directory holds.
  *
- * @throws CONFIG_INVALID when fewer sites are listed than a round needs, or public records are wanted and missing; RUN_MISMATCH when the directory holds a run of another configuration or
+ * @throws CONFIG_INVALID when fewer sites are listed than a round needs or than collude, or public records are wanted and missing; RUN_MISMATCH when the directory holds a run of another configuration or
  * with other public records; RUN_NOT_FOUND when its database is damaged; DIRECTORY_UNWRITABLE, also when another coordinator leads it; PORT_IN_USE;
  * CALIBRATION_IMPOSSIBLE; and what enrolment and the rounds throw.
  */
@@ -68,7 +68,12 @@ export async function runCoordinator(options: CoordinatorOptions): Promise<Outco
 /** How long the farewell has to reach the sites. */
 const leaveWithinMs = 3000;
 
-function assertEnoughSites({ sites, federation: { cohort } }: CoordinatorOptions): void {
+function assertEnoughSites({ sites, federation: { cohort, colludingSites } }: CoordinatorOptions): void {
+  if (colludingSites > sites.size)
+    throw new ParleyError(
+      'CONFIG_INVALID',
+      `colludingSites is ${colludingSites} but ${sites.size} site(s) are listed: no more than these can collude; lower colludingSites`,
+    );
   if (sites.size < cohort.minSites)
     throw new ParleyError(
       'CONFIG_INVALID',

@@ -169,6 +169,19 @@ describe('configuration and machine', () => {
     expect(stderr).toMatch(/--seed/);
   });
 
+  test('more colluding sites than there are', async () => {
+    const files = await aFederation({ federation: { colludingSites: 9 } });
+    const scenario = changedScenario(files.folder, /epsilonLimit: 4/, '$&\n  colludingSites: 9');
+    for (const [sites, args] of [
+      [3, ['coordinator', files.coordinator]],
+      [4, ['simulate', scenario, '--in-process', '--out', join(files.folder, 'simulated')]],
+    ] as const) {
+      const { code, error } = await refused(...args);
+      expect([code, error.code]).toEqual([2, 'CONFIG_INVALID']);
+      expect(error.message).toContain(`colludingSites is 9 but ${sites} site(s) are listed`);
+    }
+  });
+
   test('a simulated site whose users are all held out or reference', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'parley-all-audited-'));
     const scenario = changedScenario(
