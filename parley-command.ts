@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { Terminal } from './scenarios/index.ts';
 import { errorCodes, ParleyError } from './shared/errors.ts';
 
@@ -45,6 +45,50 @@ export async function run({ json }: Json, body: (running: Running) => Promise<vo
     terminal.end();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
+}
+
+/**
+ * Run what the command line asks for. What is wrong with the line itself ends as any failure does, under CONFIG_INVALID, with a line of
+ * usage on stderr.
+ */
+export async function runLine(program: Command): Promise<void> {
+  // Before any subcommand is run, all of them say nothing by themselves.
+  for (const command of withSubcommands(program)) command.configureOutput({ outputError: () => undefined });
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) await refuseLine(error, program);
+  }
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}
+
+async function refuseLine({ code, message }: CommanderError, program: Command): Promise<void> {
+  const words = process.argv.slice(2);
+  const { createTerminal } = await import('./scenarios/index.ts');
+  const terminal = createTerminal(process, words.includes('--json'));
+  const isIncomplete = code === 'commander.help';
+  const reason = isIncomplete ? 'a command is missing' : message.replace(/^error: /, '');
+  terminal.fail('CONFIG_INVALID', reason.replaceAll(/\s+/g, ' '));
+  terminal.end();
+  // An incomplete line has shown the whole help.
+  if (!isIncomplete) process.stderr.write(`${usageOf(program, words)}\n`);
+  process.exitCode = errorCodes.CONFIG_INVALID;
+}
+
+/** The usage of the command that the words name, as far as they name one. */
+function usageOf(program: Command, words: readonly string[]): string {
+  let [command, path] = [program, program.name()];
+  for (const word of words) {
+    const next = command.commands.find((one) => one.name() === word);
+    if (next === undefined) break;
+    command = next;
+    path += ` ${word}`;
+  }
+  return `Usage: ${path} ${command.usage()}; ${path} --help says more`;
 }
 
 function failed(error: unknown, terminal: Terminal): number {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { addAssessCommand } from './parley-assess.ts';
-import { integer, type Json, real, run, withModelOptions } from './parley-command.ts';
+import { integer, type Json, real, run, runLine, withModelOptions } from './parley-command.ts';
 import { addLinkageCommands } from './parley-linkage.ts';
 import { addServeCommands } from './parley-serve.ts';
 import { addSweepCommands } from './parley-sweep.ts';
@@ -13,7 +13,6 @@ import { ParleyError } from './shared/errors.ts';
 const program = new Command('parley')
   .description('Train one model across sites that never share a record, and attack it after every round.')
   .exitOverride()
-  .showHelpAfterError()
   .addHelpText(
     'after',
     '\nExit codes: 0 done, 2 usage or configuration, 3 data, 4 privacy refusal, 5 wire and identity, 6 the run, 7 the machine, 70 a fault of ours, 130 interrupted. docs/errors.md has every code.',
@@ -203,9 +202,4 @@ data
     }),
   );
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
-}
+await runLine(program);

@@ -163,10 +163,26 @@ describe('configuration and machine', () => {
     expect(error.message).toMatch(/--data-dir.*parley data/s);
   });
 
-  test('unknown commands and options end with the usage', async () => {
-    const { code, stderr } = await parleyDone('simulate', 'x.yaml', '--sede', '3');
+  test('a line that is no command ends with the usage, not with the whole help', async () => {
+    const { code, stdout, stderr } = await parleyDone('simulate', 'x.yaml', '--sede', '3');
     expect(code).toBe(2);
-    expect(stderr).toMatch(/--seed/);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^parley: CONFIG_INVALID: unknown option '--sede'.*--seed/);
+    expect(stderr).toMatch(/^Usage: parley simulate \[options\] <scenario>;.*--help/m);
+    expect(stderr.trim().split('\n')).toHaveLength(2);
+  });
+
+  test.each([
+    [['simulate', 'x.yaml', '--sede', '3'], "unknown option '--sede'"],
+    [['budget', '--rounds', '0'], "'--rounds <number>' argument '0' is invalid"],
+    [['linkage', 'pseudonyms', 'x.yaml'], "required option '--out <file>' not specified"],
+    [['simulate'], "missing required argument 'scenario'"],
+    [['simulte'], "unknown command 'simulte'"],
+    [['data', 'lst'], "unknown command 'lst'"],
+  ])('parley %s --json has a code and a reason', async (args, reason) => {
+    const { code, error } = await refused(...args);
+    expect([code, error.code]).toEqual([2, 'CONFIG_INVALID']);
+    expect(error.message).toContain(reason);
   });
 
   test('more colluding sites than there are', async () => {
