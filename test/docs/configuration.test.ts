@@ -83,7 +83,7 @@ describe("the README's files", () => {
     const plan = Plan.parse({
       ...{ protocolVersion, run: 'readmission-1', round: 0, rounds, local, protection },
       model: { spec: model, sha256: '0'.repeat(64), sizeBytes: 1 },
-      ...{ minSites: cohort.minSites, answerAfterMs: 1, deadlineMs: 1 },
+      ...{ minSites: cohort.minSites, answerAfterMs: deadlines.answerAfterMs, deadlineMs: deadlines.roundMs },
     });
     expect(() => {
       checkPlan(plan, policy);

@@ -108,11 +108,12 @@ describe('parley budget', () => {
     ['an unknown option', [...costs, '--sigma', '1'], /unknown option '--sigma'/],
     ['text for a number', ['--noise-multiplier', 'much'], /a number such as 0\.01 or 1e-5 is expected/],
     ['half a round', ['--rounds', '1.5'], /a whole number of at least 1 is expected/],
-  ])('usage: %s, with the help', async (_, args, message) => {
+  ])('usage: %s, with a code and how it is called', async (_, args, message) => {
     const { code, stderr } = await parleyDone('budget', ...args);
     expect(code).toBe(2);
     expect(stderr).toMatch(message);
-    expect(stderr).toContain('--noise-multiplier <number>');
+    expect(stderr).toMatch(/^parley: CONFIG_INVALID/m);
+    expect(stderr).toContain('Usage: parley budget');
   });
 
   test("--site: what a site's policy and ledger leave, without a change to the ledger", async () => {
