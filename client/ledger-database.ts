@@ -141,15 +141,13 @@ export function ledgerFault(error: unknown, path: string): unknown {
   return isOfDatabase ? refusalOf(error, path) : error;
 }
 
-/** What is left to say of a transaction that SQLite itself has taken back: it does so where the disk is full or fails. */
-const takenBack = 'no transaction is active';
-
 function refusalOf(error: unknown, path: string): unknown {
   if (error instanceof ParleyError) return error;
   const reason = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const isUnusable = isOfMachine(code) || reason.includes(takenBack);
-  return isUnusable ? unusable(path, reason, error) : corrupt(`${path} is damaged (${reason})`, error);
+  return isOfMachine({ code, message: reason })
+    ? unusable(path, reason, error)
+    : corrupt(`${path} is damaged (${reason})`, error);
 }
 
 function makeFiles(path: string): void {

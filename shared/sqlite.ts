@@ -35,6 +35,11 @@ export function takeLock(database: Sqlite): void {
 }
 
 /** Whether SQLite failed because the machine does not let us use the file; else it is damaged, or the fault is ours. */
-export function isOfMachine(code: string): boolean {
-  return /^SQLITE_(BUSY|LOCKED|READONLY|CANTOPEN|FULL|IOERR|PERM|NOMEM)/.test(code);
+export function isOfMachine({ code, message }: { readonly code: string; readonly message: string }): boolean {
+  return (
+    /^SQLITE_(BUSY|LOCKED|READONLY|CANTOPEN|FULL|IOERR|PERM|NOMEM)/.test(code) || message.includes(takenBack)
+  );
 }
+
+/** What is left to say of a transaction that SQLite itself has taken back: it does so where the disk is full or fails. */
+const takenBack = 'no transaction is active';

@@ -13,7 +13,7 @@ export function refusalOf(error: unknown, path: string): unknown {
   const code = 'code' in error ? String(error.code) : '';
   if (/^SQLITE_(CORRUPT|NOTADB)/.test(code) || /^no such table/.test(error.message))
     return damaged(path, error.message, error);
-  return isOfMachine(code) ? unusable(path, error) : error;
+  return isOfMachine({ code, message: error.message }) ? unusable(path, error) : error;
 }
 
 /** DIRECTORY_UNWRITABLE for a database that the machine does not let us use. */
