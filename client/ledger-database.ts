@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { Kysely, SqliteDialect, sql } from 'kysely';
 import Database from 'libsql';
 import { ParleyError } from '../shared/errors.ts';
-import { definitions, isOfMachine, takeLock, verdictOn } from '../shared/sqlite.ts';
+import { codeOf, definitions, isOfMachine, takeLock, verdictOn } from '../shared/sqlite.ts';
 import { corrupt, type EntryRow } from './ledger-chain.ts';
 import { emptyLog, keepFromOthers } from './ledger-secrecy.ts';
 
@@ -137,15 +137,13 @@ function assertSound(database: Database.Database): void {
  * other faults of the database; any other error as it is.
  */
 export function ledgerFault(error: unknown, path: string): unknown {
-  const isOfDatabase = error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_');
-  return isOfDatabase ? refusalOf(error, path) : error;
+  return codeOf(error).startsWith('SQLITE_') ? refusalOf(error, path) : error;
 }
 
 function refusalOf(error: unknown, path: string): unknown {
   if (error instanceof ParleyError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return isOfMachine({ code, message: reason })
+  return isOfMachine(error)
     ? unusable(path, reason, error)
     : corrupt(`${path} is damaged (${reason})`, error);
 }

@@ -54,9 +54,9 @@ export type SitePolicy = z.infer<typeof SitePolicy>;
  * @throws POLICY_REFUSED naming the rule, its value here, what the plan asks, and who can change it.
  */
 export function checkPlan(plan: Plan, policy: SitePolicy): void {
-  const refuse = refusalOf(plan);
-  checkTerms(plan, policy);
-  if (!isAllowed(plan.model.spec, policy)) refuseModel(`round ${plan.round}`, 'plan');
+  const refuse = refusal(`round ${plan.round}`, 'plan');
+  checkTerms(plan, policy, refuse);
+  checkModel(plan.model.spec, policy, refuse);
   for (const defence of defenceNames(plan))
     if (!policy.allowedDefences.includes(defence))
       refuse('allowedDefences', policy.allowedDefences.join(', ') || 'none at all', defence);
@@ -82,18 +82,17 @@ export function checkPlan(plan: Plan, policy: SitePolicy): void {
 
 type Refuse = (rule: string, expected: string, found: string) => never;
 
-function refusalOf({ round }: Plan): Refuse {
+function refusal(what: string, order: string): Refuse {
   return (rule, expected, found) => {
     throw new ParleyError(
       'POLICY_REFUSED',
-      `round ${round}: this site's policy has ${rule} ${expected}, the plan has ${found}; only the site can change its policy`,
+      `${what}: this site's policy has ${rule} ${expected}, the ${order} has ${found}; only the site can change its policy`,
     );
   };
 }
 
 /** Who else must answer, and when. */
-function checkTerms(plan: Plan, { minSites, minAnswerAfterMs }: SitePolicy): void {
-  const refuse: Refuse = refusalOf(plan);
+function checkTerms(plan: Plan, { minSites, minAnswerAfterMs }: SitePolicy, refuse: Refuse): void {
   if (plan.minSites < minSites) refuse('minSites', `${minSites}`, `${plan.minSites}`);
   if (plan.answerAfterMs < minAnswerAfterMs)
     refuse('minAnswerAfterMs', `${minAnswerAfterMs}`, `answerAfterMs ${plan.answerAfterMs}`);
@@ -106,15 +105,11 @@ function checkTerms(plan: Plan, { minSites, minAnswerAfterMs }: SitePolicy): voi
  * @throws POLICY_REFUSED.
  */
 export function checkScoredModel({ version, model }: ScoreTask, policy: SitePolicy): void {
-  if (!isAllowed(model.spec, policy)) refuseModel(`model ${version}`, 'order to score');
+  checkModel(model.spec, policy, refusal(`model ${version}`, 'order to score'));
 }
 
-function refuseModel(what: string, order: string): never {
-  throw new ParleyError(
-    'POLICY_REFUSED',
-    `${what}: this site's policy has allowedModels a list of models, the ${order} has a model that is not in it; only the site can ` +
-      'change its policy',
-  );
+function checkModel(spec: ModelSpec, policy: SitePolicy, refuse: Refuse): void {
+  if (!isAllowed(spec, policy)) refuse('allowedModels', 'a list of models', 'a model that is not in it');
 }
 
 function refuseBrokenPromise({ round, local: { silo }, protection }: Plan): void {

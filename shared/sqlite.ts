@@ -35,10 +35,14 @@ export function takeLock(database: Sqlite): void {
 }
 
 /** Whether SQLite failed because the machine does not let us use the file; else it is damaged, or the fault is ours. */
-export function isOfMachine({ code, message }: { readonly code: string; readonly message: string }): boolean {
-  return (
-    /^SQLITE_(BUSY|LOCKED|READONLY|CANTOPEN|FULL|IOERR|PERM|NOMEM)/.test(code) || message.includes(takenBack)
-  );
+export function isOfMachine(error: unknown): boolean {
+  const isNamed = /^SQLITE_(BUSY|LOCKED|READONLY|CANTOPEN|FULL|IOERR|PERM|NOMEM)/.test(codeOf(error));
+  return isNamed || (error instanceof Error && error.message.includes(takenBack));
+}
+
+/** An error's code, such as SQLITE_FULL; empty where it has none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 /** What is left to say of a transaction that SQLite itself has taken back: it does so where the disk is full or fails. */

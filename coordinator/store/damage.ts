@@ -5,15 +5,14 @@ import type { z } from 'zod';
 import { ParleyError } from '../../shared/errors.ts';
 import { faultsOf } from '../../shared/faults.ts';
 import { parsedJson } from '../../shared/protocol/json.ts';
-import { column, definitions, isOfMachine, verdictOn } from '../../shared/sqlite.ts';
+import { codeOf, column, definitions, isOfMachine, verdictOn } from '../../shared/sqlite.ts';
 
 /** What a database failed with, as its user should hear it: RUN_NOT_FOUND, DIRECTORY_UNWRITABLE; a fault of ours as it is. */
 export function refusalOf(error: unknown, path: string): unknown {
   if (error instanceof ParleyError || !(error instanceof Error)) return error;
-  const code = 'code' in error ? String(error.code) : '';
-  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code) || /^no such table/.test(error.message))
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error)) || /^no such table/.test(error.message))
     return damaged(path, error.message, error);
-  return isOfMachine({ code, message: error.message }) ? unusable(path, error) : error;
+  return isOfMachine(error) ? unusable(path, error) : error;
 }
 
 /** DIRECTORY_UNWRITABLE for a database that the machine does not let us use. */

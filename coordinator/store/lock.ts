@@ -1,6 +1,6 @@
 import Database from 'libsql';
 import { ParleyError } from '../../shared/errors.ts';
-import { takeLock } from '../../shared/sqlite.ts';
+import { codeOf, takeLock } from '../../shared/sqlite.ts';
 import { databaseIn } from './database.ts';
 
 /**
@@ -57,7 +57,7 @@ function begun(path: string): Database.Database {
 }
 
 function refusal(path: string, { what, user, otherwise }: Locked, cause: unknown): ParleyError {
-  const isTaken = cause instanceof Error && 'code' in cause && cause.code === 'SQLITE_BUSY';
+  const isTaken = codeOf(cause) === 'SQLITE_BUSY';
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new ParleyError(
     'DIRECTORY_UNWRITABLE',
