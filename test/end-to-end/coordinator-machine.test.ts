@@ -1,20 +1,10 @@
 import { join } from 'node:path';
 import Database from 'libsql';
-import { afterEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { aFederation } from '../support/a-federation.ts';
-import { type ParleyProcess, parley } from '../support/processes.ts';
+import { mortalParley } from '../support/mortal.ts';
 
-const running: ParleyProcess[] = [];
-
-function started(...args: readonly string[]): ParleyProcess {
-  const process = parley(...args);
-  running.push(process);
-  return process;
-}
-
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((process) => process.kill('SIGKILL')));
-});
+const started = mortalParley();
 
 const timeout = 240_000;
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { appendEvent } from '../../shared/privacy/accounting/entries.ts';
 import type { LedgerEntry } from '../../shared/privacy/accounting/event.ts';
 import { rdpEpsilon } from '../../shared/privacy/accounting/rdp-accountant.ts';
@@ -10,20 +10,10 @@ import { RoundReport } from '../../shared/protocol/report.ts';
 import { ClipNorm, Delta } from '../../shared/units.ts';
 import { aFederation, type FederationFiles } from '../support/a-federation.ts';
 import { ledgerRows } from '../support/ledger-files.ts';
-import { type ParleyProcess, parley } from '../support/processes.ts';
+import { mortalParley } from '../support/mortal.ts';
 
 const numParams = 28;
-const running: ParleyProcess[] = [];
-
-function start(...args: readonly string[]): ParleyProcess {
-  const process = parley(...args);
-  running.push(process);
-  return process;
-}
-
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((process) => process.kill('SIGKILL')));
-});
+const start = mortalParley();
 
 function reportsOf({ directory }: FederationFiles): RoundReport[] {
   const lines = readFileSync(join(directory, 'rounds.jsonl'), 'utf8').trimEnd().split('\n');

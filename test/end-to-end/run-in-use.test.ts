@@ -1,22 +1,18 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { aFederation } from '../support/a-federation.ts';
-import { freePort, type ParleyProcess, parley, parleyDone } from '../support/processes.ts';
+import { mortalParley } from '../support/mortal.ts';
+import { freePort, type ParleyProcess, parleyDone } from '../support/processes.ts';
 
-const running: ParleyProcess[] = [];
+const started = mortalParley();
 
 /** Start a coordinator and wait until it listens. */
 async function listening(config: string): Promise<ParleyProcess> {
-  const coordinator = parley('coordinator', config);
-  running.push(coordinator);
+  const coordinator = started('coordinator', config);
   await vi.waitUntil(() => coordinator.stderr().includes('listening on'), { timeout: 60_000 });
   return coordinator;
 }
-
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((process) => process.kill('SIGKILL')));
-});
 
 test('a second coordinator and --overwrite are kept off a run in use; a kill gives it free', async () => {
   const files = await aFederation();
